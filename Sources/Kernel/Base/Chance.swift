@@ -1,10 +1,8 @@
-import Glibc
 import Synchronization
 
 /// Where randomness comes from. A parameter, so that a whole cloud can be run again from one seed.
 package protocol Chance: Sendable {
     func next() -> UInt64
-    func bytes(_ count: Int) -> [UInt8]
 }
 
 /// The machine's own randomness, fit for secrets.
@@ -12,23 +10,8 @@ package struct SystemChance: Chance {
     package init() {}
 
     package func next() -> UInt64 {
-        var value: UInt64 = 0
-        withUnsafeMutableBytes(of: &value) { fill($0) }
-        return value
-    }
-
-    package func bytes(_ count: Int) -> [UInt8] {
-        var bytes = [UInt8](repeating: 0, count: count)
-        bytes.withUnsafeMutableBytes { fill($0) }
-        return bytes
-    }
-
-    private func fill(_ buffer: UnsafeMutableRawBufferPointer) {
-        var filled = 0
-        while filled < buffer.count {
-            let got = getrandom(buffer.baseAddress.map { $0 + filled }, buffer.count - filled, 0)
-            if got > 0 { filled += got }
-        }
+        var generator = SystemRandomNumberGenerator()
+        return generator.next()
     }
 }
 
@@ -47,9 +30,12 @@ package final class SeededChance: Chance {
             return mixed ^ (mixed >> 31)
         }
     }
+}
 
+extension Chance {
     package func bytes(_ count: Int) -> [UInt8] {
         var bytes: [UInt8] = []
+        bytes.reserveCapacity(count)
         while bytes.count < count {
             var word = next()
             for _ in 0..<min(8, count - bytes.count) {
@@ -59,9 +45,7 @@ package final class SeededChance: Chance {
         }
         return bytes
     }
-}
 
-extension Chance {
     /// A whole number below `bound`.
     package func below(_ bound: Int) -> Int { bound <= 1 ? 0 : Int(next() % UInt64(bound)) }
 }

@@ -45,16 +45,24 @@ package struct Failure: Error, Sendable {
 }
 
 extension Failure {
-    package static func invalid(_ message: String, name: String? = nil) -> Failure { Failure(.invalid, message, name: name) }
-    package static func conflict(_ message: String, name: String? = nil) -> Failure { Failure(.conflict, message, name: name) }
+    package static func invalid(_ message: String, name: String? = nil) -> Failure {
+        Failure(.invalid, message, name: name)
+    }
+    package static func conflict(_ message: String, name: String? = nil) -> Failure {
+        Failure(.conflict, message, name: name)
+    }
     package static func forbidden(_ message: String) -> Failure { Failure(.forbidden, message) }
-    package static func bug(_ message: String, cause: (any Error)? = nil) -> Failure { Failure(.bug, message, cause: cause) }
+    package static func bug(_ message: String, cause: (any Error)? = nil) -> Failure {
+        Failure(.bug, message, cause: cause)
+    }
     package static func unavailable(_ message: String, cause: (any Error)? = nil) -> Failure {
         Failure(.unavailable, message, cause: cause)
     }
 
     /// "Could not find project: 42."
-    package static func notFound(_ noun: String, _ id: String) -> Failure { Failure(.notFound, "Could not find \(noun): \(id).") }
+    package static func notFound(_ noun: String, _ id: String) -> Failure {
+        Failure(.notFound, "Could not find \(noun): \(id).")
+    }
 
     /// Whatever was thrown, as a failure: what is one already stays as it is, anything else is a bug of ours.
     package init(_ error: any Error) {

@@ -1,0 +1,233 @@
+/// Writes JSON straight from values, with no tree in between.
+///
+///     var json = JSONWriter()
+///     json.object {
+///         $0.put("id", project.id)
+///         $0.object("links") { $0.put("self", url) }
+///     }
+///     let bytes = json.finish()
+package struct JSONWriter: ~Copyable {
+    private var bytes: [UInt8]
+    /// Whether a comma is due before what comes next.
+    private var comma = false
+
+    package init(capacity: Int = 512) {
+        bytes = []
+        bytes.reserveCapacity(capacity)
+    }
+
+    package consuming func finish() -> [UInt8] { bytes }
+
+    package consuming func finishText() -> String { String(decoding: bytes, as: UTF8.self) }
+
+    // MARK: Structure
+
+    package mutating func object(_ body: (inout JSONWriter) throws(Failure) -> Void) throws(Failure) {
+        open(UInt8(ascii: "{"))
+        try body(&self)
+        close(UInt8(ascii: "}"))
+    }
+
+    package mutating func object(_ body: (inout JSONWriter) -> Void) {
+        open(UInt8(ascii: "{"))
+        body(&self)
+        close(UInt8(ascii: "}"))
+    }
+
+    package mutating func object(_ name: String, _ body: (inout JSONWriter) -> Void) {
+        key(name)
+        object(body)
+    }
+
+    package mutating func array(_ body: (inout JSONWriter) -> Void) {
+        open(UInt8(ascii: "["))
+        body(&self)
+        close(UInt8(ascii: "]"))
+    }
+
+    package mutating func array(_ name: String, _ body: (inout JSONWriter) -> Void) {
+        key(name)
+        array(body)
+    }
+
+    /// An array with one element for each thing.
+    package mutating func array<T>(_ name: String, of things: some Sequence<T>, _ each: (T, inout JSONWriter) -> Void) {
+        key(name)
+        open(UInt8(ascii: "["))
+        for thing in things { each(thing, &self) }
+        close(UInt8(ascii: "]"))
+    }
+
+    package mutating func key(_ name: String) {
+        separate()
+        quote(name)
+        bytes.append(UInt8(ascii: ":"))
+        comma = false
+    }
+
+    // MARK: Members
+
+    package mutating func put(_ name: String, _ value: String) {
+        key(name)
+        self.value(value)
+    }
+
+    package mutating func put(_ name: String, _ value: String?) {
+        key(name)
+        if let value { self.value(value) } else { null() }
+    }
+
+    package mutating func put(_ name: String, _ value: Bool) {
+        key(name)
+        self.value(value)
+    }
+
+    package mutating func put(_ name: String, _ value: Bool?) {
+        key(name)
+        if let value { self.value(value) } else { null() }
+    }
+
+    package mutating func put(_ name: String, _ value: some BinaryInteger) {
+        key(name)
+        self.value(value)
+    }
+
+    package mutating func put(_ name: String, _ value: (some BinaryInteger)?) {
+        key(name)
+        if let value { self.value(value) } else { null() }
+    }
+
+    package mutating func put(_ name: String, _ value: Double) {
+        key(name)
+        self.value(value)
+    }
+
+    package mutating func put<Thing>(_ name: String, _ value: ID<Thing>) { put(name, value.text) }
+
+    package mutating func put<Thing>(_ name: String, _ value: ID<Thing>?) { put(name, value?.text) }
+
+    package mutating func put(_ name: String, _ value: Moment, as style: Timestamp) { put(name, style.text(value)) }
+
+    package mutating func put(_ name: String, _ value: Moment?, as style: Timestamp) {
+        put(name, value.map(style.text))
+    }
+
+    package mutating func put(_ name: String, _ values: [String]) {
+        key(name)
+        open(UInt8(ascii: "["))
+        for value in values { self.value(value) }
+        close(UInt8(ascii: "]"))
+    }
+
+    package mutating func put(_ name: String, _ value: JSON) {
+        key(name)
+        self.value(value)
+    }
+
+    package mutating func putNull(_ name: String) {
+        key(name)
+        null()
+    }
+
+    // MARK: Values
+
+    package mutating func value(_ text: String) {
+        separate()
+        quote(text)
+    }
+
+    package mutating func value(_ value: Bool) {
+        separate()
+        append(value ? "true" : "false")
+    }
+
+    package mutating func value(_ value: some BinaryInteger) {
+        separate()
+        bytes.append(contentsOf: String(value).utf8)
+    }
+
+    package mutating func value(_ value: Double) {
+        separate()
+        guard value.isFinite else { return append("null") }
+        bytes.append(contentsOf: value.description.utf8)
+    }
+
+    package mutating func null() {
+        separate()
+        append("null")
+    }
+
+    package mutating func value(_ json: JSON) {
+        switch json {
+        case .null: null()
+        case .bool(let value): self.value(value)
+        case .integer(let value): self.value(value)
+        case .number(let value): self.value(value)
+        case .string(let value): self.value(value)
+        case .array(let values):
+            open(UInt8(ascii: "["))
+            for value in values { self.value(value) }
+            close(UInt8(ascii: "]"))
+        case .object(let object):
+            open(UInt8(ascii: "{"))
+            for member in object.members {
+                key(member.name)
+                value(member.value)
+            }
+            close(UInt8(ascii: "}"))
+        }
+    }
+
+    /// A value that is JSON already.
+    package mutating func raw(_ json: some Sequence<UInt8>) {
+        separate()
+        bytes.append(contentsOf: json)
+    }
+
+    // MARK: Bytes
+
+    private mutating func open(_ byte: UInt8) {
+        separate()
+        bytes.append(byte)
+        comma = false
+    }
+
+    private mutating func close(_ byte: UInt8) {
+        bytes.append(byte)
+        comma = true
+    }
+
+    private mutating func separate() {
+        if comma { bytes.append(UInt8(ascii: ",")) }
+        comma = true
+    }
+
+    private mutating func append(_ text: StaticString) { text.withUTF8Buffer { bytes.append(contentsOf: $0) } }
+
+    private mutating func quote(_ text: String) {
+        bytes.append(UInt8(ascii: "\""))
+        var text = text
+        text.withUTF8 { utf8 in
+            if utf8.allSatisfy({ $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }) {
+                bytes.append(contentsOf: utf8)
+            } else {
+                for byte in utf8 { escape(byte) }
+            }
+        }
+        bytes.append(UInt8(ascii: "\""))
+    }
+
+    private mutating func escape(_ byte: UInt8) {
+        switch byte {
+        case UInt8(ascii: "\""): append("\\\"")
+        case UInt8(ascii: "\\"): append("\\\\")
+        case 0x0A: append("\\n")
+        case 0x0D: append("\\r")
+        case 0x09: append("\\t")
+        case 0..<0x20:
+            append("\\u00")
+            bytes.append(contentsOf: Hex.text([byte]).utf8)
+        default: bytes.append(byte)
+        }
+    }
+}
