@@ -26,8 +26,11 @@ func library(_ name: String) -> Target { .systemLibrary(name: name, path: "Sourc
 let package = Package(
     name: "martlet",
     targets: [
+        library("CSQLite"),
         kernel("Base"),
+        kernel("SQL", "Base", "CSQLite"),
 
         tests("Base", "Base"),
+        tests("SQL", "SQL", "Base"),
     ]
 )

@@ -1,0 +1,70 @@
+package import Base
+
+/// The store. Everything that touches it is a transaction that `read` or `write` gives to a closure.
+///
+/// The closures run on the database's own threads, so that a request's loop never waits for a disk. They are plain
+/// functions of the transaction and should do nothing else, for others wait behind them. Whatever they throw comes out as
+/// a `Failure`.
+package final class Database: Sendable {
+    /// Where the store is.
+    package enum Location: Sendable {
+        /// Gone with the process. For tests.
+        case memory
+        case file(String)
+    }
+
+    private let engine: any Engine
+
+    package init(_ location: Location) throws(Failure) {
+        switch location {
+        case .memory: engine = try SQLiteEngine(path: nil)
+        case .file(let path): engine = try SQLiteEngine(path: path)
+        }
+    }
+
+    deinit { engine.stop() }
+
+    /// Sees one moment of the store from beginning to end, and changes nothing.
+    package func read<Value: Sendable>(
+        _ body: @escaping @Sendable (Transaction) throws -> Value
+    ) async throws(Failure) -> Value {
+        try await withCheckedContinuation { engine.read(Job($0, body)) }.get()
+    }
+
+    /// Happens as a whole or not at all, and is durable when it returns: neither a crash nor a power failure undoes it.
+    ///
+    /// Engines that can run into deadlocks run the closure again then, unless it isn't `repeatable`. So it should have
+    /// no effect but through the transaction, and leave the rest to `afterCommit`.
+    package func write<Value: Sendable>(
+        repeatable: Bool = true, _ body: @escaping @Sendable (Transaction) throws -> Value
+    ) async throws(Failure) -> Value {
+        try await withCheckedContinuation { engine.write(Job($0, body), repeatable: repeatable) }.get()
+    }
+
+    /// How much was done since the start.
+    package var counts: Counts { engine.counts }
+
+    /// Finishes what is under way and leaves the files tidy. Whatever comes later is refused.
+    package func close() async { await engine.close() }
+}
+
+extension Database {
+    package struct Counts: Hashable, Sendable {
+        package var reads = 0
+        package var writes = 0
+        /// Fewer than writes, where several are made durable at once.
+        package var commits = 0
+        package var retries = 0
+    }
+}
+
+/// What stands behind a database.
+protocol Engine: Sendable {
+    var counts: Database.Counts { get }
+    func read(_ work: any Work)
+    func write(_ work: any Work, repeatable: Bool)
+    /// No more is taken in; what was is finished in the background.
+    func stop()
+    /// The same, and returns when it is done.
+    func close() async
+}

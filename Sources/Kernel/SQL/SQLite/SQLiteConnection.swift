@@ -1,0 +1,135 @@
+import Base
+import CSQLite
+
+/// A connection to a SQLite database. Confined to one thread at a time, so SQLite's own locks are off.
+final class SQLiteConnection: Connection {
+    enum Role { case writer, reader }
+
+    let dialect = Dialect.sqlite
+    private let handle: OpaquePointer
+    private var statements = StatementCache<SQLiteStatement>()
+    /// Pages in the write-ahead log after the last commit, as SQLite tells its hook.
+    private let logPages = UnsafeMutablePointer<Int32>.allocate(capacity: 1)
+
+    /// In memory without a path.
+    init(path: String?, role: Role) throws(Failure) {
+        var opened: OpaquePointer?
+        let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
+        let result = sqlite3_open_v2(path ?? ":memory:", &opened, flags, nil)
+        guard result == SQLITE_OK, let opened else {
+            let reason = String(cString: sqlite3_errstr(result))
+            sqlite3_close_v2(opened)
+            throw .unavailable("The database \(path ?? "in memory") cannot be opened: \(reason).")
+        }
+        handle = opened
+        logPages.initialize(to: 0)
+        do throws(Failure) {
+            try setUp(role)
+        } catch {
+            close()
+            throw error
+        }
+    }
+
+    deinit { logPages.deallocate() }
+
+    /// The last connection to close moves the whole log into the database file.
+    func close() {
+        statements.clear()
+        sqlite3_close_v2(handle)
+    }
+
+    private func setUp(_ role: Role) throws(Failure) {
+        sqlite3_busy_timeout(handle, 5_000)
+        try run("PRAGMA journal_mode = WAL")
+        try run("PRAGMA synchronous = FULL")
+        try run("PRAGMA foreign_keys = ON")
+        try run("PRAGMA case_sensitive_like = ON")
+        try run("PRAGMA temp_store = MEMORY")
+        switch role {
+        case .writer:
+            try run("PRAGMA cache_size = -8192")
+            // After a checkpoint the log is cut down to this, so that one long transaction doesn't fill the disk for good.
+            try run("PRAGMA journal_size_limit = 67108864")
+            // In place of SQLite's own checkpoints, which would keep callers waiting.
+            sqlite3_wal_hook(
+                handle,
+                { pages, _, _, count in
+                    pages?.assumingMemoryBound(to: Int32.self).pointee = count
+                    return SQLITE_OK
+                }, logPages)
+        case .reader:
+            try run("PRAGMA cache_size = -4096")
+            try run("PRAGMA query_only = ON")
+        }
+    }
+
+    func prepared(_ text: String) throws(Failure) -> any Statement {
+        if let statement = statements.find(text) {
+            return statement.isFree ? statement : try prepare(text, kept: false)
+        }
+        let statement = try prepare(text, kept: true)
+        statements.keep(statement, for: text)
+        return statement
+    }
+
+    private func prepare(_ text: String, kept: Bool) throws(Failure) -> SQLiteStatement {
+        var statement: OpaquePointer?
+        let flags = UInt32(kept ? SQLITE_PREPARE_PERSISTENT : 0)
+        let result = sqlite3_prepare_v3(handle, dialect.words(for: text), -1, flags, &statement, nil)
+        guard result == SQLITE_OK, let statement else { throw SQLiteConnection.failure(result, in: text, of: handle) }
+        return SQLiteStatement(statement, of: handle, text: text)
+    }
+
+    var preparedCount: Int { statements.count }
+    var lastSerial: Int64 { sqlite3_last_insert_rowid(handle) }
+    var isInTransaction: Bool { sqlite3_get_autocommit(handle) == 0 }
+}
+
+extension SQLiteConnection {
+    /// Moves what was committed from the log into the database file, as far as readers allow. 16 MB of log is where
+    /// reading through it begins to cost more than moving it.
+    func checkpointIfDue() {
+        guard logPages.pointee >= 4_096 else { return }
+        logPages.pointee = 0
+        sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_PASSIVE, nil, nil)
+    }
+
+    /// What a result code of SQLite's means for the caller.
+    static func failure(_ code: Int32, in statement: String, of handle: OpaquePointer) -> Failure {
+        let message = String(cString: sqlite3_errmsg(handle))
+        let error = EngineError(code: Int(code), message: message, statement: statement)
+        switch code & 0xFF {
+        case SQLITE_CONSTRAINT: return violation(code, message).map(Failure.violated) ?? .bug(message, cause: error)
+        case SQLITE_BUSY, SQLITE_LOCKED, SQLITE_INTERRUPT:
+            return .unavailable("The database is busy. Please try again.", cause: error)
+        case SQLITE_FULL, SQLITE_IOERR, SQLITE_NOMEM, SQLITE_CANTOPEN, SQLITE_READONLY:
+            return .unavailable("The database cannot be written or read just now.", cause: error)
+        default: return .bug("The database did not understand.", cause: error)
+        }
+    }
+
+    /// "UNIQUE constraint failed: project.domain_id, project.name"
+    private static func violation(_ code: Int32, _ message: String) -> Violation? {
+        switch code {
+        case sqliteConstraintUnique, sqliteConstraintPrimaryKey, sqliteConstraintRowID:
+            let names = message.split(separator: ": ").last?.split(separator: ", ") ?? []
+            let parts = names.map { $0.split(separator: ".", maxSplits: 1) }
+            let table = parts.first?.first.map(String.init) ?? ""
+            return Violation(
+                kind: .unique, table: table, columns: parts.compactMap { $0.last.map(String.init) },
+                description: message)
+        case sqliteConstraintForeignKey:
+            return Violation(kind: .foreignKey, table: "", columns: [], description: message)
+        case sqliteConstraintCheck: return Violation(kind: .check, table: "", columns: [], description: message)
+        default: return nil
+        }
+    }
+
+    // Macros that don't come across from C.
+    private static let sqliteConstraintCheck = SQLITE_CONSTRAINT | (1 << 8)
+    private static let sqliteConstraintForeignKey = SQLITE_CONSTRAINT | (3 << 8)
+    private static let sqliteConstraintPrimaryKey = SQLITE_CONSTRAINT | (6 << 8)
+    private static let sqliteConstraintUnique = SQLITE_CONSTRAINT | (8 << 8)
+    private static let sqliteConstraintRowID = SQLITE_CONSTRAINT | (10 << 8)
+}

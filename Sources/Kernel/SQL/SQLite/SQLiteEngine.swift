@@ -1,0 +1,87 @@
+import Base
+import Glibc
+
+/// SQLite with one writer and a few readers, each with a thread and a connection of its own.
+///
+/// A database in memory has but one connection, so there the writer's thread does the reading too.
+final class SQLiteEngine: Engine {
+    private let writer = Queue<SQLiteWriter.Turn>(room: 10_000)
+    private let readers: Queue<any Work>?
+    private let tally = Tally()
+    private let threads: Latch
+
+    init(path: String?) throws(Failure) {
+        let writing = try Confined(SQLiteConnection(path: path, role: .writer))
+        var reading: [Confined<SQLiteConnection>] = []
+        if let path {
+            // More readers than cores only wait for one another.
+            let count = max(2, min(4, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+            for _ in 0..<count { reading.append(Confined(try SQLiteConnection(path: path, role: .reader))) }
+        }
+        let readers = path.map { _ in Queue<any Work>(room: 10_000) }
+        self.readers = readers
+        threads = Latch(1 + reading.count)
+        start(writing)
+        if let readers { for connection in reading { start(connection, on: readers) } }
+    }
+
+    private func start(_ connection: Confined<SQLiteConnection>) {
+        Thread.start { [writer, tally, threads] in
+            SQLiteWriter(connection.value, tally).serve(writer)
+            connection.value.close()
+            threads.countDown()
+        }
+    }
+
+    private func start(_ connection: Confined<SQLiteConnection>, on queue: Queue<any Work>) {
+        Thread.start { [tally, threads] in
+            let reader = SQLiteReader(connection: connection.value, tally: tally)
+            while let work = queue.take(atMost: 1).first { reader.perform(work) }
+            connection.value.close()
+            threads.countDown()
+        }
+    }
+
+    var counts: Database.Counts { tally.counts }
+
+    func read(_ work: any Work) {
+        let refusal = readers.map { $0.put(work) } ?? writer.put(.read(work))
+        if let refusal { work.finish(refusal) }
+    }
+
+    /// Here no closure has to run again: there are no deadlocks with a single writer.
+    func write(_ work: any Work, repeatable: Bool) {
+        if let refusal = writer.put(.write(work)) { work.finish(refusal) }
+    }
+
+    func stop() {
+        readers?.close()
+        writer.close()
+    }
+
+    func close() async {
+        stop()
+        await threads.wait()
+    }
+}
+
+/// Reads in a transaction, so that all of it sees the same moment.
+struct SQLiteReader {
+    let connection: SQLiteConnection
+    let tally: Tally
+
+    func perform(_ work: any Work) {
+        tally.note { $0.reads += 1 }
+        let transaction = Transaction(connection)
+        do throws(Failure) {
+            try connection.run("BEGIN")
+            try work.run(transaction)
+            try connection.run("COMMIT")
+            transaction.runHooks()
+            work.finish(nil)
+        } catch {
+            if connection.isInTransaction { _ = try? connection.run("ROLLBACK") }
+            work.finish(error)
+        }
+    }
+}

@@ -1,0 +1,93 @@
+import Base
+
+/// The one thread that changes a SQLite database.
+///
+/// Making a change durable costs a disk's fsync, some milliseconds, however much has changed. So the writes that have
+/// come in meanwhile share one: each has a savepoint of its own within the same transaction, so that one that throws
+/// takes back only its own changes, and nobody is told anything before the commit is on the disk.
+final class SQLiteWriter {
+    enum Turn: Sendable {
+        case write(any Work)
+        /// In a database in memory.
+        case read(any Work)
+    }
+
+    private struct Outcome {
+        let work: any Work
+        let transaction: Transaction
+        let failure: Failure?
+    }
+
+    /// So that the first of a group doesn't wait too long for the last.
+    private static let groupSize = 256
+
+    private let connection: SQLiteConnection
+    private let tally: Tally
+
+    init(_ connection: SQLiteConnection, _ tally: Tally) {
+        self.connection = connection
+        self.tally = tally
+    }
+
+    func serve(_ queue: Queue<Turn>) {
+        let reader = SQLiteReader(connection: connection, tally: tally)
+        while true {
+            let turns = queue.take(atMost: SQLiteWriter.groupSize)
+            if turns.isEmpty { return }
+            var group: [any Work] = []
+            for turn in turns {
+                switch turn {
+                case .write(let work): group.append(work)
+                case .read(let work):
+                    write(group)
+                    group = []
+                    reader.perform(work)
+                }
+            }
+            write(group)
+            connection.checkpointIfDue()
+        }
+    }
+
+    private func write(_ group: [any Work]) {
+        guard !group.isEmpty else { return }
+        tally.note { $0.writes += group.count }
+        var outcomes: [Outcome] = []
+        do throws(Failure) {
+            try connection.run("BEGIN IMMEDIATE")
+            for work in group { outcomes.append(try attempt(work)) }
+            try end(anythingToKeep: outcomes.contains { $0.failure == nil })
+        } catch {
+            if connection.isInTransaction { _ = try? connection.run("ROLLBACK") }
+            for work in group { work.finish(error) }
+            return
+        }
+        for outcome in outcomes where outcome.failure == nil { outcome.transaction.runHooks() }
+        for outcome in outcomes { outcome.work.finish(outcome.failure) }
+    }
+
+    /// Throws only when the group as a whole is lost.
+    private func attempt(_ work: any Work) throws(Failure) -> Outcome {
+        let transaction = Transaction(connection)
+        try connection.run("SAVEPOINT work")
+        do throws(Failure) {
+            try work.run(transaction)
+            try connection.run("RELEASE work")
+            return Outcome(work: work, transaction: transaction, failure: nil)
+        } catch {
+            guard connection.isInTransaction else { throw error }
+            try connection.run("ROLLBACK TO work")
+            try connection.run("RELEASE work")
+            return Outcome(work: work, transaction: transaction, failure: error)
+        }
+    }
+
+    private func end(anythingToKeep: Bool) throws(Failure) {
+        guard anythingToKeep else {
+            try connection.run("ROLLBACK")
+            return
+        }
+        try connection.run("COMMIT")
+        tally.note { $0.commits += 1 }
+    }
+}
