@@ -26,8 +26,12 @@ func library(_ name: String) -> Target { .systemLibrary(name: name, path: "Sourc
 let package = Package(
     name: "martlet",
     targets: [
+        library("COpenSSL"),
+        library("CCrypt"),
         kernel("Base"),
+        kernel("Crypto", "Base", "COpenSSL", "CCrypt"),
 
         tests("Base", "Base"),
+        tests("Crypto", "Crypto", "Base"),
     ]
 )
