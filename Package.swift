@@ -26,11 +26,19 @@ func library(_ name: String) -> Target { .systemLibrary(name: name, path: "Sourc
 let package = Package(
     name: "martlet",
     targets: [
+        library("CCrypt"),
+        library("COpenSSL"),
         library("CSQLite"),
+
         kernel("Base"),
+        kernel("Crypto", "Base", "COpenSSL", "CCrypt"),
         kernel("SQL", "Base", "CSQLite"),
+        kernel("Trace", "Base"),
+        kernel("Policy", "Base", "SQL"),
 
         tests("Base", "Base"),
+        tests("Crypto", "Crypto", "Base"),
+        tests("Policy", "Policy", "SQL", "Base"),
         tests("SQL", "SQL", "Base"),
     ]
 )

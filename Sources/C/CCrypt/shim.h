@@ -1,0 +1,6 @@
+#ifndef MARTLET_CCRYPT_H
+#define MARTLET_CCRYPT_H
+
+#include <crypt.h>
+
+#endif
