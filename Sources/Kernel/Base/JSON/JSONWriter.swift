@@ -22,12 +22,6 @@ package struct JSONWriter: ~Copyable {
 
     // MARK: Structure
 
-    package mutating func object(_ body: (inout JSONWriter) throws(Failure) -> Void) throws(Failure) {
-        open(UInt8(ascii: "{"))
-        try body(&self)
-        close(UInt8(ascii: "}"))
-    }
-
     package mutating func object(_ body: (inout JSONWriter) -> Void) {
         open(UInt8(ascii: "{"))
         body(&self)

@@ -1,0 +1,78 @@
+package import Base
+
+/// Who is calling, as the token says: what rules are evaluated against, and what a service may know of its user.
+package struct Caller: Sendable {
+    /// A thing with the domain that its name is unique in.
+    package struct Named: Sendable, Hashable {
+        package var id: String
+        package var name: String
+        package var domainID: String
+        package var domainName: String
+
+        package init(id: String, name: String, domainID: String, domainName: String) {
+            self.id = id
+            self.name = name
+            self.domainID = domainID
+            self.domainName = domainName
+        }
+    }
+
+    /// What the token is good for.
+    package enum Reach: Sendable, Hashable {
+        case none
+        case project(Named)
+        case domain(id: String, name: String)
+        case system
+    }
+
+    package var user: Named
+    package var reach: Reach
+    package var roles: [String]
+    /// The roles of the service that passes the user's token on; empty when a user calls.
+    package var serviceRoles: [String]
+    package var expires: Moment
+    /// The token itself, for calls to other services on the user's behalf. Never logged.
+    package var token: String
+
+    package init(
+        user: Named, reach: Reach, roles: [String], serviceRoles: [String] = [], expires: Moment, token: String = ""
+    ) {
+        self.user = user
+        self.reach = reach
+        self.roles = roles
+        self.serviceRoles = serviceRoles
+        self.expires = expires
+        self.token = token
+    }
+
+    package var projectID: String? { if case .project(let project) = reach { project.id } else { nil } }
+    package var domainID: String? { if case .domain(let id, _) = reach { id } else { nil } }
+    package var isSystem: Bool { reach == .system }
+    package var isAdmin: Bool { has(role: "admin") }
+
+    package func has(role: String) -> Bool { roles.contains { $0.equalsIgnoringCase(role) } }
+}
+
+extension Caller {
+    /// The attributes that rules may name on their left side.
+    func attribute(_ name: String) -> String? {
+        switch name {
+        case "user_id", "token.user.id", "user.id": user.id
+        case "user_domain_id", "token.user.domain.id", "user.domain_id": user.domainID
+        case "project_id", "tenant_id", "tenant", "token.project.id", "project.id": projectID
+        case "project_domain_id", "token.project.domain.id":
+            if case .project(let project) = reach { project.domainID } else { nil }
+        case "domain_id", "token.domain.id": domainID
+        case "system_scope", "system": isSystem ? "all" : nil
+        case "is_admin": isAdmin ? "True" : "False"
+        case "is_admin_project": "True"
+        default: nil
+        }
+    }
+}
+
+extension String {
+    func equalsIgnoringCase(_ other: String) -> Bool {
+        utf8.count == other.utf8.count && zip(utf8, other.utf8).allSatisfy { $0 | 0x20 == $1 | 0x20 }
+    }
+}
