@@ -23,11 +23,19 @@ func tests(_ name: String, _ dependencies: Target.Dependency...) -> Target {
 /// A C library of Debian's, by the folder of its module map.
 func library(_ name: String) -> Target { .systemLibrary(name: name, path: "Sources/C/\(name)") }
 
+/// A little C of our own, for what Swift cannot import: macros, variadic and GNU functions.
+func shims(_ name: String, linking libraries: String...) -> Target {
+    .target(name: name, path: "Sources/C/\(name)", linkerSettings: libraries.map { .linkedLibrary($0) })
+}
+
 let package = Package(
     name: "martlet",
     targets: [
+        shims("CSystem"),
         kernel("Base"),
+        kernel("IO", "Base", "CSystem"),
 
         tests("Base", "Base"),
+        tests("IO", "IO", "Base"),
     ]
 )
