@@ -23,6 +23,11 @@ func tests(_ name: String, _ dependencies: Target.Dependency...) -> Target {
 /// A C library of Debian's, by the folder of its module map.
 func library(_ name: String) -> Target { .systemLibrary(name: name, path: "Sources/C/\(name)") }
 
+/// A little C of our own, for what Swift cannot import: macros, variadic and GNU functions.
+func shims(_ name: String, linking libraries: String...) -> Target {
+    .target(name: name, path: "Sources/C/\(name)", linkerSettings: libraries.map { .linkedLibrary($0) })
+}
+
 let package = Package(
     name: "martlet",
     targets: [
@@ -40,5 +45,8 @@ let package = Package(
         tests("Crypto", "Crypto", "Base"),
         tests("Policy", "Policy", "SQL", "Base"),
         tests("SQL", "SQL", "Base"),
+        shims("CSystem"),
+        kernel("IO", "Base", "CSystem"),
+        tests("IO", "IO", "Base"),
     ]
 )
