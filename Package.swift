@@ -34,14 +34,17 @@ let package = Package(
         library("CCrypt"),
         library("COpenSSL"),
         library("CSQLite"),
+        library("CYAML"),
 
         kernel("Base"),
+        kernel("Config", "Base", "CYAML"),
         kernel("Crypto", "Base", "COpenSSL", "CCrypt"),
         kernel("SQL", "Base", "CSQLite"),
         kernel("Trace", "Base"),
         kernel("Policy", "Base", "SQL"),
 
         tests("Base", "Base"),
+        tests("Config", "Config", "Base"),
         tests("Crypto", "Crypto", "Base"),
         tests("Policy", "Policy", "SQL", "Base"),
         tests("SQL", "SQL", "Base"),

@@ -101,29 +101,29 @@ package struct Base64: Sendable {
         into bytes: UnsafeMutablePointer<UInt8>
     ) -> Bool {
         var seen: UInt8 = 0
+        var output = bytes
         var place = 0
-        var bits: UInt32 = 0
-        for index in 0..<count {
-            let value = values[Int(text[index])]
-            seen |= value
-            bits = bits << 6 | UInt32(value & 63)
-            guard index % 4 == 3 else { continue }
-            bytes[place] = UInt8(truncatingIfNeeded: bits >> 16)
-            bytes[place + 1] = UInt8(truncatingIfNeeded: bits >> 8)
-            bytes[place + 2] = UInt8(truncatingIfNeeded: bits)
-            place += 3
-            bits = 0
+        while place + 4 <= count {
+            let first = values[Int(text[place])]
+            let second = values[Int(text[place + 1])]
+            let third = values[Int(text[place + 2])]
+            let fourth = values[Int(text[place + 3])]
+            seen |= first | second | third | fourth
+            output[0] = first << 2 | second >> 4
+            output[1] = second << 4 | third >> 2
+            output[2] = third << 6 | fourth
+            output += 3
+            place += 4
         }
         guard seen < 64 else { return false }
-        switch count % 4 {
-        case 2:
-            bytes[place] = UInt8(truncatingIfNeeded: bits >> 4)
-            return bits & 0xF == 0
-        case 3:
-            bytes[place] = UInt8(truncatingIfNeeded: bits >> 10)
-            bytes[place + 1] = UInt8(truncatingIfNeeded: bits >> 2)
-            return bits & 0x3 == 0
-        default: return true
-        }
+        guard place < count else { return true }
+        let first = values[Int(text[place])]
+        let second = values[Int(text[place + 1])]
+        let third = count - place == 3 ? values[Int(text[place + 2])] : 0
+        guard first | second | third < 64 else { return false }
+        output[0] = first << 2 | second >> 4
+        guard count - place == 3 else { return second & 0xF == 0 }
+        output[1] = second << 4 | third >> 2
+        return third & 0x3 == 0
     }
 }
