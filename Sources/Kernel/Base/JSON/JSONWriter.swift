@@ -22,15 +22,9 @@ package struct JSONWriter: ~Copyable {
 
     // MARK: Structure
 
-    package mutating func object(_ body: (inout JSONWriter) throws(Failure) -> Void) throws(Failure) {
+    package mutating func object<E: Error>(_ body: (inout JSONWriter) throws(E) -> Void) throws(E) {
         open(UInt8(ascii: "{"))
         try body(&self)
-        close(UInt8(ascii: "}"))
-    }
-
-    package mutating func object(_ body: (inout JSONWriter) -> Void) {
-        open(UInt8(ascii: "{"))
-        body(&self)
         close(UInt8(ascii: "}"))
     }
 
