@@ -1,0 +1,1 @@
+"""What runs real clients and suites against a real cloud, and counts."""

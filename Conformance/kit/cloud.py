@@ -1,0 +1,126 @@
+"""A fresh cloud for one measurement: started on a free port in a directory of its own, and ended with it."""
+
+import os
+import pathlib
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BINARY = pathlib.Path(os.environ.get("MARTLET", ROOT / ".build/release/martlet"))
+
+
+class CloudFailure(Exception):
+    """The cloud did not start, or did not stop, as it promises."""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Cloud:
+    """`martlet up` as a child. Its directory goes when it stops; its log stays where `log` says."""
+
+    def __init__(self, log: pathlib.Path, hypervisor: str = "simulated", data: pathlib.Path | None = None):
+        self.log = log
+        self.hypervisor = hypervisor
+        self.own_data = data is None
+        self.data = data or pathlib.Path(tempfile.mkdtemp(prefix="martlet-"))
+        self.port = free_port()
+        self.password = secrets.token_urlsafe(12)
+        self.seconds_to_ready = 0.0
+        self.process: subprocess.Popen | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        assert self.process
+        return self.process.pid
+
+    def environment(self) -> dict[str, str]:
+        """What a client needs to find this cloud, and nothing of another cloud that the caller may be using."""
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("OS_")}
+        return clean | {"OS_CLIENT_CONFIG_FILE": str(self.data / "clouds.yaml"), "OS_CLOUD": "martlet"}
+
+    def start(self, limit: float = 60) -> "Cloud":
+        if not BINARY.exists():
+            raise CloudFailure(f"no {BINARY}: `make build` makes it")
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        command = [str(BINARY), "up", "--data", str(self.data), "--port", str(self.port)]
+        command += ["--hypervisor", self.hypervisor]
+        environment = os.environ | {"MARTLET_ADMIN_PASSWORD": self.password}
+        begun = time.monotonic()
+        with open(self.log, "ab") as output:
+            start = output.tell()
+            self.process = subprocess.Popen(
+                command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            )
+        while not self._said_ready(start):
+            if self.process.poll() is not None:
+                raise CloudFailure(f"the cloud ended with {self.process.returncode} before it was ready:\n{self.tail()}")
+            if time.monotonic() - begun > limit:
+                self.stop()
+                raise CloudFailure(f"the cloud was not ready after {limit:.0f} s:\n{self.tail()}")
+            time.sleep(0.002)
+        self.seconds_to_ready = time.monotonic() - begun
+        return self
+
+    def _said_ready(self, start: int) -> bool:
+        with open(self.log, "rb") as log:
+            log.seek(start)
+            return any(line.startswith(b"ready") for line in log)
+
+    def tail(self, lines: int = 20) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+    def stop(self, limit: float = 10) -> float:
+        """Asks it to end, and says how long that took. Killing it is a failure of its own."""
+        if self.process is None:
+            return 0
+        begun = time.monotonic()
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(limit)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise CloudFailure(f"the cloud ignored SIGTERM for {limit:.0f} s:\n{self.tail()}") from None
+        took = time.monotonic() - begun
+        if self.process.returncode != 0:
+            raise CloudFailure(f"the cloud ended with {self.process.returncode} when asked to stop:\n{self.tail()}")
+        self.process = None
+        return took
+
+    def kill(self) -> None:
+        """As a power cut would."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def __enter__(self) -> "Cloud":
+        try:
+            return self.start()
+        except BaseException:
+            self._clear()
+            raise
+
+    def __exit__(self, kind, error, trace) -> None:
+        try:
+            self.kill() if kind else self.stop()
+        finally:
+            self._clear()
+
+    def _clear(self) -> None:
+        self.kill()
+        if self.own_data:
+            shutil.rmtree(self.data, ignore_errors=True)

@@ -1,0 +1,64 @@
+# Everything that is done with the project, by one word each: `make help`.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+MAKEFLAGS += --no-print-directory
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+SUITE ?= smoke
+SEEDS ?= 100
+RELEASE := swift build -c release --static-swift-stdlib --product martlet
+
+.PHONY: help up build test check bench conformance simulate fmt clean install
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+up: ## install what is missing, build, and start a whole cloud in the foreground (ARGS="--port 8000 --data DIR")
+	@Scripts/install build run
+	@$(RELEASE) -j $$(Scripts/jobs release)
+	@exec .build/release/martlet up $(ARGS)
+
+build: ## the release binary, .build/release/martlet
+	@Scripts/install build
+	@$(RELEASE) -j $$(Scripts/jobs release)
+
+test: ## everything that proves the program, as CI runs it
+	@Scripts/install build test
+	@Scripts/test all
+
+check: ## the quick one for the edit loop: format, tidy, debug build, fast tests
+	@Scripts/install build test
+	@Scripts/test fast
+
+bench: ## measure a release build beside its thresholds (ONLY=regex)
+	@Scripts/install build bench
+	@$(RELEASE) -j $$(Scripts/jobs release)
+	@Bench/run $(if $(ONLY),--only '$(ONLY)')
+
+conformance: ## the real clients and suites (SUITE=identity|image|compute|network|volume|smoke|clients|malformed|all, LIST=file)
+	@Scripts/install build run conformance
+	@$(RELEASE) -j $$(Scripts/jobs release)
+	@Conformance/run $(if $(LIST),--list '$(LIST)',$(SUITE)) $(if $(RAISE),--raise)
+
+simulate: ## seeded faults: SEEDS=1000 histories, or SEED=n to replay one exactly
+	@Scripts/install build test
+	@MARTLET_SEEDS=$(SEEDS) MARTLET_SEED=$(SEED) swift test --disable-xctest -j $$(Scripts/jobs debug) --filter Simulation
+
+fmt: ## write every file the one way
+	@swift format format -i -p -r Package.swift Sources Tests
+
+clean: ## leave nothing that was built
+	@rm -rf .build
+
+install: build ## binary, man page, systemd units and shell completion, under DESTDIR and PREFIX
+	@install -D -m 755 .build/release/martlet '$(DESTDIR)$(PREFIX)/bin/martlet'
+	@install -D -m 644 Packaging/martlet.1 '$(DESTDIR)$(PREFIX)/share/man/man1/martlet.1'
+	@install -D -m 644 Packaging/martlet.bash '$(DESTDIR)$(PREFIX)/share/bash-completion/completions/martlet'
+	@for unit in martlet martlet-serve; do \
+	    install -d '$(DESTDIR)$(PREFIX)/lib/systemd/system'; \
+	    sed 's|@PREFIX@|$(PREFIX)|g' Packaging/$$unit.service >'$(DESTDIR)$(PREFIX)/lib/systemd/system/'$$unit.service; \
+	done
+	@echo 'installed under $(DESTDIR)$(PREFIX)'
