@@ -59,6 +59,9 @@ extension Failure {
         Failure(.unavailable, message, cause: cause)
     }
 
+    /// A rule lets the caller do this, but not to this target. The door says it in the words of the service's dialect.
+    package static let outOfReach = Failure(.forbidden, "")
+
     /// "Could not find project: 42."
     package static func notFound(_ noun: String, _ id: String) -> Failure {
         Failure(.notFound, "Could not find \(noun): \(id).")

@@ -53,6 +53,11 @@ package struct SQL: ExpressibleByStringInterpolation, Hashable, Sendable {
             text += "?"
             values.append(value.bound)
         }
+
+        package mutating func appendInterpolation(_ value: (some Bindable)?) {
+            text += "?"
+            values.append(value?.bound ?? .null)
+        }
     }
 }
 
