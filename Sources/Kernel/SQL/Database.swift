@@ -13,7 +13,7 @@ package final class Database: Sendable {
         case file(String)
     }
 
-    private let engine: any Engine
+    let engine: any Engine
 
     package init(_ location: Location) throws(Failure) {
         switch location {
@@ -35,6 +35,7 @@ package final class Database: Sendable {
     ///
     /// Engines that can run into deadlocks run the closure again then, unless it isn't `repeatable`. So it should have
     /// no effect but through the transaction, and leave the rest to `afterCommit`.
+    @discardableResult
     package func write<Value: Sendable>(
         repeatable: Bool = true, _ body: @escaping @Sendable (Transaction) throws -> Value
     ) async throws(Failure) -> Value {

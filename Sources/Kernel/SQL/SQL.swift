@@ -49,9 +49,9 @@ package struct SQL: ExpressibleByStringInterpolation, Hashable, Sendable {
             values += piece.values
         }
 
-        package mutating func appendInterpolation(_ value: some Bindable) {
+        package mutating func appendInterpolation(_ value: (some Bindable)?) {
             text += "?"
-            values.append(value.bound)
+            values.append(value?.bound ?? .null)
         }
     }
 }

@@ -83,6 +83,7 @@ extension Transaction {
     }
 
     /// Runs an INSERT into a table with a serial column, and says which number the row was given.
+    @discardableResult
     package func serial(_ sql: SQL) throws(Failure) -> Int {
         try run(sql)
         return Int(connection.lastSerial)

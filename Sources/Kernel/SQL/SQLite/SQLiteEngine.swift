@@ -5,10 +5,10 @@ import Glibc
 ///
 /// A database in memory has but one connection, so there the writer's thread does the reading too.
 final class SQLiteEngine: Engine {
-    private let writer = Queue<SQLiteWriter.Turn>(room: 10_000)
+    let writer = Queue<SQLiteWriter.Turn>(room: 10_000)
     private let readers: Queue<any Work>?
     private let tally = Tally()
-    private let threads: Latch
+    let threads: Latch
 
     init(path: String?) throws(Failure) {
         let writing = try Confined(SQLiteConnection(path: path, role: .writer))
