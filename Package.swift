@@ -26,9 +26,10 @@ func library(_ name: String) -> Target { .systemLibrary(name: name, path: "Sourc
 let package = Package(
     name: "martlet",
     targets: [
+        library("CMariaDB"),
         library("CSQLite"),
         kernel("Base"),
-        kernel("SQL", "Base", "CSQLite"),
+        kernel("SQL", "Base", "CMariaDB", "CSQLite"),
 
         tests("Base", "Base"),
         tests("SQL", "SQL", "Base"),

@@ -6,12 +6,12 @@ import Testing
 
 @Suite struct CrashTests {
     /// Kills the process that has 64 writers at work as soon as so many of them have been told that theirs is durable.
-    @Test(arguments: [1, 100, 2_000])
-    func whatWasAcknowledgedSurvivesAKill(after acknowledgements: Int) async throws {
-        try await withTemporaryPath { path in
+    @Test(arguments: Store.outsideOfTheProcess, [1, 100, 2_000])
+    func whatWasAcknowledgedSurvivesAKill(_ store: Store, after acknowledgements: Int) async throws {
+        try await store.withAddress { address in
             let child = await #expect(processExitsWith: .signal(SIGKILL), observing: [\.standardOutputContent]) {
-                [path = path as String, acknowledgements = acknowledgements as Int] in
-                try await CrashTests.writeUntilKilled(path, after: acknowledgements)
+                [address = address as String, acknowledgements = acknowledgements as Int] in
+                try await CrashTests.writeUntilKilled(address, after: acknowledgements)
             }
             let output = String(decoding: try #require(child).standardOutputContent, as: UTF8.self)
             let acknowledged = output.split(separator: "\n").compactMap { line in
@@ -19,7 +19,7 @@ import Testing
             }
             #expect(acknowledged.count >= acknowledgements)
 
-            let database = try Database(.file(path))
+            let database = try Database(.init(address))
             let survived = Set(try await database.read { try $0.ids() })
             #expect(acknowledged.allSatisfy(survived.contains))
             try await database.write { try $0.insert("life goes on") }
@@ -27,8 +27,8 @@ import Testing
         }
     }
 
-    private static func writeUntilKilled(_ path: String, after acknowledgements: Int) async throws {
-        let database = try Database(.file(path))
+    private static func writeUntilKilled(_ address: String, after acknowledgements: Int) async throws {
+        let database = try Database(.init(address))
         try await database.migrate("library", Book.migrations, at: Moment(seconds: 0))
         let witness = Witness(acknowledgements)
         try await withThrowingTaskGroup(of: Void.self) { group in

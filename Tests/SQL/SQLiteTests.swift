@@ -152,8 +152,8 @@ import Testing
 
     @Test(.timeLimit(.minutes(1))) func aDatabaseThatIsDroppedLetsItsThreadsGo() async throws {
         try await withTemporaryPath { path in
-            let threads = try #require(try Database(.file(path)).engine as? SQLiteEngine).threads
-            await threads.wait()
+            let thread = try #require(try Database(.file(path)).engine as? SQLiteEngine).writerThread
+            await thread.wait()
         }
     }
 

@@ -5,10 +5,11 @@ import Testing
 
 /// The places where a database can be. What is promised is promised for each of them.
 enum Store: CaseIterable, Sendable {
-    case memory, file
+    case memory, file, mariadb
 
     /// Where a reader does not keep a writer waiting.
-    static let withReaders = [Store.file]
+    static let withReaders = [Store.file, .mariadb]
+    static let outsideOfTheProcess = [Store.file, .mariadb]
 
     /// With an empty database there, which is gone afterwards.
     func withDatabase(_ body: (Database) async throws -> Void) async throws {
@@ -28,9 +29,16 @@ enum Store: CaseIterable, Sendable {
     }
 
     func withLocation(_ body: (Database.Location) async throws -> Void) async throws {
+        if self == .memory { return try await body(.memory) }
+        try await withAddress { try await body(Database.Location($0)) }
+    }
+
+    /// As a configuration would name it.
+    func withAddress(_ body: (String) async throws -> Void) async throws {
         switch self {
-        case .memory: try await body(.memory)
-        case .file: try await withTemporaryPath { try await body(.file($0)) }
+        case .memory: throw Failure.bug("What is in memory has no address.")
+        case .file: try await withTemporaryPath(body)
+        case .mariadb: try await MariaDB.running().withDatabase(body)
         }
     }
 }
@@ -66,7 +74,7 @@ extension Book {
                 id       VARCHAR(64)  NOT NULL PRIMARY KEY,
                 title    VARCHAR(255) NOT NULL,
                 kind     VARCHAR(16)  NOT NULL,
-                pages    INTEGER,
+                pages    BIGINT,
                 weight   DOUBLE,
                 borrowed BOOLEAN      NOT NULL,
                 bought   BIGINT,

@@ -11,6 +11,13 @@ package final class Database: Sendable {
         /// Gone with the process. For tests.
         case memory
         case file(String)
+        case mysql(MySQLAddress)
+
+        /// As a configuration says it: `mysql://…`, or the path of a file.
+        package init(_ address: String) throws(Failure) {
+            let isServer = address.hasPrefix("mysql://") || address.hasPrefix("mariadb://")
+            self = isServer ? .mysql(try MySQLAddress(url: address)) : .file(address)
+        }
     }
 
     let engine: any Engine
@@ -19,6 +26,7 @@ package final class Database: Sendable {
         switch location {
         case .memory: engine = try SQLiteEngine(path: nil)
         case .file(let path): engine = try SQLiteEngine(path: path)
+        case .mysql(let address): engine = try MySQLEngine(address)
         }
     }
 
