@@ -16,6 +16,11 @@ func module(_ room: String, _ name: String, _ dependencies: [Target.Dependency] 
 
 func kernel(_ name: String, _ dependencies: Target.Dependency...) -> Target { module("Kernel/", name, dependencies) }
 
+/// A service stands on the kernel and on nothing beside it.
+func service(_ name: String, _ more: Target.Dependency...) -> Target {
+    module("Services/", name, ["API", "Base", "HTTP", "Policy", "SQL"] + more)
+}
+
 func tests(_ name: String, _ dependencies: Target.Dependency...) -> Target {
     .testTarget(name: name + "Tests", dependencies: dependencies, path: "Tests/\(name)", swiftSettings: settings)
 }
@@ -32,24 +37,27 @@ let package = Package(
     name: "martlet",
     targets: [
         library("CCrypt"),
+        library("CMariaDB"),
         library("COpenSSL"),
         library("CSQLite"),
         library("CYAML"),
+        shims("CSystem"),
 
         kernel("Base"),
         kernel("Config", "Base", "CYAML"),
         kernel("Crypto", "Base", "COpenSSL", "CCrypt"),
-        kernel("SQL", "Base", "CSQLite"),
+        kernel("IO", "Base", "CSystem"),
         kernel("Trace", "Base"),
+        kernel("SQL", "Base", "CMariaDB", "CSQLite"),
         kernel("Policy", "Base", "SQL"),
+
+
 
         tests("Base", "Base"),
         tests("Config", "Config", "Base"),
         tests("Crypto", "Crypto", "Base"),
+        tests("IO", "IO", "Base"),
         tests("Policy", "Policy", "SQL", "Base"),
         tests("SQL", "SQL", "Base"),
-        shims("CSystem"),
-        kernel("IO", "Base", "CSystem"),
-        tests("IO", "IO", "Base"),
     ]
 )

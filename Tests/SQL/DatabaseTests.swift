@@ -1,76 +1,143 @@
 import Base
 import SQL
+import Synchronization
 import Testing
 
+struct Refused: Error {}
+
 @Suite struct DatabaseTests {
-    @Test func aRowComesBackAsItWasWritten() async throws {
-        let database = try await Database.withShelf(.memory)
-        let book = Book(
-            id: ID("b1"), title: "Šílený “martlet”\0", kind: .novel, pages: 311, weight: 0.5, borrowed: true,
-            bought: Moment(microseconds: 1_795_000_000_123_456), cover: [0, 255, 7])
-        try await database.write { tx in try tx.insert(book) }
-        #expect(try await database.read { try $0.book("b1") } == book)
-        await database.close()
-    }
-}
-
-/// A shelf of books, to have something in a table.
-struct Book: Record, Hashable {
-    enum Kind: String, SQL.Bindable { case novel, atlas }
-
-    var id: ID<Book>
-    var title: String
-    var kind = Kind.novel
-    var pages: Int?
-    var weight: Double?
-    var borrowed = false
-    var bought: Moment?
-    var cover: [UInt8]?
-}
-
-extension Book {
-    static let created = Migration(
-        "create book",
-        """
-        CREATE TABLE book (
-            id       VARCHAR(64)  NOT NULL PRIMARY KEY,
-            title    VARCHAR(255) NOT NULL,
-            kind     VARCHAR(16)  NOT NULL,
-            pages    INTEGER CHECK (pages > 0),
-            weight   DOUBLE,
-            borrowed BOOLEAN      NOT NULL,
-            bought   BIGINT,
-            cover    LONGBLOB,
-            CONSTRAINT one_title UNIQUE (title, kind)
-        )
-        """)
-
-    init(_ row: borrowing Row) throws(Failure) {
-        try self.init(
-            id: row.id("id"), title: row.text("title"), kind: row.value("kind"), pages: row.optionalInteger("pages"),
-            weight: row.optionalReal("weight"), borrowed: row.bool("borrowed"), bought: row.optionalMoment("bought"),
-            cover: row.optionalBlob("cover"))
-    }
-}
-
-extension Transaction {
-    func insert(_ book: Book) throws(Failure) {
-        try insert(
-            into: "book",
-            [
-                "id": book.id, "title": book.title, "kind": book.kind, "pages": book.pages, "weight": book.weight,
-                "borrowed": book.borrowed, "bought": book.bought, "cover": book.cover,
-            ])
+    @Test(arguments: Store.allCases) func aRowComesBackAsItWasWritten(_ store: Store) async throws {
+        try await store.withShelf { database in
+            let full = Book(
+                id: ID("full"), title: "Šílený “martlet” 🐦\0'; DROP TABLE book; --", kind: .atlas, pages: .max,
+                weight: 0.1,
+                borrowed: true, bought: Moment(microseconds: -1_795_000_000_123_456), cover: [0, 255, 7])
+            let bare = Book(id: ID("bare"), title: "", cover: [])
+            try await database.write { tx in
+                try tx.insert(full)
+                try tx.insert(bare)
+            }
+            let found = try await database.read { tx in try ["full", "bare", "none"].map { try tx.book($0) } }
+            #expect(found == [full, bare, nil])
+        }
     }
 
-    func book(_ id: ID<Book>) throws(Failure) -> Book? { try row("SELECT * FROM book WHERE id = \(id)") }
-    func book(_ id: String) throws(Failure) -> Book? { try book(ID(id)) }
-}
+    @Test(arguments: Store.allCases) func aWriteThatThrowsChangesNothing(_ store: Store) async throws {
+        try await store.withShelf { database in
+            await #expect(throws: Failure.self) {
+                try await database.write { tx in
+                    try tx.insert("a")
+                    throw Refused()
+                }
+            }
+            let left = try await database.read { try $0.ids() }
+            #expect(left.isEmpty)
+        }
+    }
 
-extension Database {
-    static func withShelf(_ location: Location) async throws -> Database {
-        let database = try Database(location)
-        try await database.migrate("library", [Book.created], at: Moment(seconds: 0))
-        return database
+    @Test(arguments: Store.allCases) func anAttemptIsUndoneAlone(_ store: Store) async throws {
+        try await store.withShelf { database in
+            try await database.write { tx in
+                try tx.insert("a")
+                try? tx.attempt {
+                    try tx.insert("b")
+                    try tx.attempt { try tx.insert("c") }
+                    throw Refused()
+                }
+                try tx.attempt { try tx.insert("d") }
+            }
+            #expect(try await database.read { try $0.ids() } == ["a", "d"])
+        }
+    }
+
+    @Test(arguments: Store.allCases) func aConflictCanBeCaughtAndTheTransactionGoesOn(_ store: Store) async throws {
+        try await store.withShelf { database in
+            try await database.write { tx in
+                try tx.insert("a")
+                #expect(throws: Failure.self) { try tx.insert("a") }
+                try tx.insert("b")
+            }
+            #expect(try await database.read { try $0.ids() } == ["a", "b"])
+        }
+    }
+
+    @Test(arguments: Store.allCases) func hooksRunAfterTheCommitAndBeforeTheCallerGoesOn(_ store: Store) async throws {
+        try await store.withShelf { database in
+            let log = Mutex<[String]>([])
+            let note: @Sendable (String) -> Void = { line in log.withLock { $0.append(line) } }
+            try await database.write { tx in
+                tx.afterCommit { note("hook") }
+                try? tx.attempt {
+                    tx.afterCommit { note("undone") }
+                    throw Refused()
+                }
+                note("body")
+            }
+            note("caller")
+            try? await database.write { tx in
+                tx.afterCommit { note("undone") }
+                throw Refused()
+            }
+            #expect(log.withLock { $0 } == ["body", "hook", "caller"])
+        }
+    }
+
+    @Test(arguments: Store.allCases) func manyWritersAtOnceAreAllHeard(_ store: Store) async throws {
+        try await store.withShelf { database in
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for writer in 0..<64 {
+                    group.addTask {
+                        for number in 0..<4 { try await database.write { try $0.insert("\(writer)-\(number)") } }
+                    }
+                }
+                try await group.waitForAll()
+            }
+            #expect(try await database.read { try $0.count("SELECT COUNT(*) FROM book") } == 256)
+            #expect(database.counts.writes == 257)
+        }
+    }
+
+    @Test(arguments: Store.allCases) func aReaderSeesWhatWasCommittedBefore(_ store: Store) async throws {
+        try await store.withShelf { database in
+            for number in 0..<20 {
+                try await database.write { try $0.insert("\(number)") }
+                let id = "\(number)"
+                #expect(try await database.read { try $0.exists("SELECT 1 FROM book WHERE id = \(id)") })
+            }
+        }
+    }
+
+    @Test(arguments: Store.withReaders)
+    func aReaderSeesOneMomentThroughout(_ store: Store) async throws {
+        try await store.withShelf { database in
+            let (looked, lookedOnce) = AsyncStream.makeStream(of: Void.self)
+            let gate = Gate()
+            async let counts = database.read { tx in
+                let before = try tx.count("SELECT COUNT(*) FROM book")
+                lookedOnce.finish()
+                gate.wait()
+                return [before, try tx.count("SELECT COUNT(*) FROM book")]
+            }
+            for await _ in looked {}
+            try await database.write { try $0.insert("a") }
+            gate.open()
+            #expect(try await counts == [0, 0])
+        }
+    }
+
+    @Test(arguments: Store.withReaders) func aReaderCannotWrite(_ store: Store) async throws {
+        try await store.withShelf { database in
+            await #expect(throws: Failure.self) { try await database.read { try $0.insert("a") } }
+            let left = try await database.read { try $0.ids() }
+            #expect(left.isEmpty)
+        }
+    }
+
+    @Test(arguments: Store.allCases) func aClosedDatabaseRefuses(_ store: Store) async throws {
+        try await store.withDatabase { database in
+            await database.close()
+            await #expect { try await database.read { _ in } } throws: { ($0 as? Failure)?.kind == .unavailable }
+            await #expect { try await database.write { _ in } } throws: { ($0 as? Failure)?.kind == .unavailable }
+        }
     }
 }

@@ -1,4 +1,4 @@
-import Glibc
+package import Glibc
 
 /// Small files, read and written whole. Larger ones are streamed by whoever has to do with them.
 package enum Files {

@@ -7,6 +7,8 @@ enum ValueKind { case null, integer, real, text, blob }
 protocol Connection: AnyObject {
     /// The statement for this text, prepared earlier if it can be.
     func prepared(_ text: String) throws(Failure) -> any Statement
+    /// Begins and ends transactions and savepoints.
+    func control(_ text: String) throws(Failure)
     /// The number that the last INSERT was given by a serial column.
     var lastSerial: Int64 { get }
     /// False as soon as the engine has given up the transaction as a whole, by itself.

@@ -11,14 +11,22 @@ package final class Database: Sendable {
         /// Gone with the process. For tests.
         case memory
         case file(String)
+        case mysql(MySQLAddress)
+
+        /// As a configuration says it: `mysql://…`, or the path of a file.
+        package init(_ address: String) throws(Failure) {
+            let isServer = address.hasPrefix("mysql://") || address.hasPrefix("mariadb://")
+            self = isServer ? .mysql(try MySQLAddress(url: address)) : .file(address)
+        }
     }
 
-    private let engine: any Engine
+    let engine: any Engine
 
     package init(_ location: Location) throws(Failure) {
         switch location {
         case .memory: engine = try SQLiteEngine(path: nil)
         case .file(let path): engine = try SQLiteEngine(path: path)
+        case .mysql(let address): engine = try MySQLEngine(address)
         }
     }
 
@@ -35,6 +43,7 @@ package final class Database: Sendable {
     ///
     /// Engines that can run into deadlocks run the closure again then, unless it isn't `repeatable`. So it should have
     /// no effect but through the transaction, and leave the rest to `afterCommit`.
+    @discardableResult
     package func write<Value: Sendable>(
         repeatable: Bool = true, _ body: @escaping @Sendable (Transaction) throws -> Value
     ) async throws(Failure) -> Value {

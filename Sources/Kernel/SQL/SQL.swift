@@ -49,11 +49,6 @@ package struct SQL: ExpressibleByStringInterpolation, Hashable, Sendable {
             values += piece.values
         }
 
-        package mutating func appendInterpolation(_ value: some Bindable) {
-            text += "?"
-            values.append(value.bound)
-        }
-
         package mutating func appendInterpolation(_ value: (some Bindable)?) {
             text += "?"
             values.append(value?.bound ?? .null)

@@ -83,6 +83,7 @@ extension Transaction {
     }
 
     /// Runs an INSERT into a table with a serial column, and says which number the row was given.
+    @discardableResult
     package func serial(_ sql: SQL) throws(Failure) -> Int {
         try run(sql)
         return Int(connection.lastSerial)
@@ -100,24 +101,24 @@ extension Transaction {
     package func attempt<Value>(_ body: () throws -> Value) throws(Failure) -> Value {
         let name = "attempt\(depth)"
         let hooksBefore = hooks.count
-        try runOwn("SAVEPOINT \(name)")
+        try control("SAVEPOINT \(name)")
         depth += 1
         defer { depth -= 1 }
         do {
             let value = try body()
-            try runOwn("RELEASE SAVEPOINT \(name)")
+            try control("RELEASE SAVEPOINT \(name)")
             return value
         } catch {
             hooks.removeSubrange(hooksBefore...)
             if connection.isInTransaction {
-                try runOwn("ROLLBACK TO SAVEPOINT \(name)")
-                try runOwn("RELEASE SAVEPOINT \(name)")
+                try control("ROLLBACK TO SAVEPOINT \(name)")
+                try control("RELEASE SAVEPOINT \(name)")
             }
             throw Failure(error)
         }
     }
 
-    private func runOwn(_ text: String) throws(Failure) { try run(SQL(text: text, values: [])) }
+    private func control(_ text: String) throws(Failure) { try guarded { try connection.control(text) } }
 
     /// Thrown when the transaction was lost and the closure went on regardless: then there is nothing to commit.
     func check() throws(Failure) { if let loss { throw loss } }

@@ -23,7 +23,13 @@ final class Job<Value: Sendable>: Work, @unchecked Sendable {  // handed from th
     }
 
     func run(_ transaction: Transaction) throws(Failure) {
-        do { value = try body(transaction) } catch { throw Failure(error) }
+        do {
+            value = try body(transaction)
+        } catch {
+            // What the engine did to the transaction explains more than what the closure made of it.
+            try transaction.check()
+            throw Failure(error)
+        }
         try transaction.check()
     }
 

@@ -55,4 +55,3 @@ extension Failure {
         .invalid(path.isEmpty ? "The body \(complaint)." : "\(path): \(complaint)")
     }
 }
-

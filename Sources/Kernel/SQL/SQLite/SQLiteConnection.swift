@@ -81,6 +81,8 @@ final class SQLiteConnection: Connection {
         return SQLiteStatement(statement, of: handle, text: text)
     }
 
+    func control(_ text: String) throws(Failure) { try run(text) }
+
     var preparedCount: Int { statements.count }
     var lastSerial: Int64 { sqlite3_last_insert_rowid(handle) }
     var isInTransaction: Bool { sqlite3_get_autocommit(handle) == 0 }

@@ -5,10 +5,11 @@ import Glibc
 ///
 /// A database in memory has but one connection, so there the writer's thread does the reading too.
 final class SQLiteEngine: Engine {
-    private let writer = Queue<SQLiteWriter.Turn>(room: 10_000)
+    let writer = Queue<SQLiteWriter.Turn>(room: 10_000)
     private let readers: Queue<any Work>?
     private let tally = Tally()
-    private let threads: Latch
+    private let readerThreads: Latch
+    let writerThread = Latch(1)
 
     init(path: String?) throws(Failure) {
         let writing = try Confined(SQLiteConnection(path: path, role: .writer))
@@ -20,25 +21,25 @@ final class SQLiteEngine: Engine {
         }
         let readers = path.map { _ in Queue<any Work>(room: 10_000) }
         self.readers = readers
-        threads = Latch(1 + reading.count)
+        readerThreads = Latch(reading.count)
         start(writing)
         if let readers { for connection in reading { start(connection, on: readers) } }
     }
 
     private func start(_ connection: Confined<SQLiteConnection>) {
-        Thread.start { [writer, tally, threads] in
+        Thread.start { [writer, tally, writerThread] in
             SQLiteWriter(connection.value, tally).serve(writer)
             connection.value.close()
-            threads.countDown()
+            writerThread.countDown()
         }
     }
 
     private func start(_ connection: Confined<SQLiteConnection>, on queue: Queue<any Work>) {
-        Thread.start { [tally, threads] in
+        Thread.start { [tally, readerThreads] in
             let reader = SQLiteReader(connection: connection.value, tally: tally)
             while let work = queue.take(atMost: 1).first { reader.perform(work) }
             connection.value.close()
-            threads.countDown()
+            readerThreads.countDown()
         }
     }
 
@@ -59,9 +60,12 @@ final class SQLiteEngine: Engine {
         writer.close()
     }
 
+    /// The writer goes last, for whoever goes last moves what is in the log into the database file.
     func close() async {
-        stop()
-        await threads.wait()
+        readers?.close()
+        await readerThreads.wait()
+        writer.close()
+        await writerThread.wait()
     }
 }
 
@@ -74,13 +78,13 @@ struct SQLiteReader {
         tally.note { $0.reads += 1 }
         let transaction = Transaction(connection)
         do throws(Failure) {
-            try connection.run("BEGIN")
+            try connection.control("BEGIN")
             try work.run(transaction)
-            try connection.run("COMMIT")
+            try connection.control("COMMIT")
             transaction.runHooks()
             work.finish(nil)
         } catch {
-            if connection.isInTransaction { _ = try? connection.run("ROLLBACK") }
+            if connection.isInTransaction { try? connection.control("ROLLBACK") }
             work.finish(error)
         }
     }

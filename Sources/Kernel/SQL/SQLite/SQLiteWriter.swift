@@ -54,11 +54,11 @@ final class SQLiteWriter {
         tally.note { $0.writes += group.count }
         var outcomes: [Outcome] = []
         do throws(Failure) {
-            try connection.run("BEGIN IMMEDIATE")
+            try connection.control("BEGIN IMMEDIATE")
             for work in group { outcomes.append(try attempt(work)) }
             try end(anythingToKeep: outcomes.contains { $0.failure == nil })
         } catch {
-            if connection.isInTransaction { _ = try? connection.run("ROLLBACK") }
+            if connection.isInTransaction { try? connection.control("ROLLBACK") }
             for work in group { work.finish(error) }
             return
         }
@@ -69,25 +69,25 @@ final class SQLiteWriter {
     /// Throws only when the group as a whole is lost.
     private func attempt(_ work: any Work) throws(Failure) -> Outcome {
         let transaction = Transaction(connection)
-        try connection.run("SAVEPOINT work")
+        try connection.control("SAVEPOINT work")
         do throws(Failure) {
             try work.run(transaction)
-            try connection.run("RELEASE work")
+            try connection.control("RELEASE work")
             return Outcome(work: work, transaction: transaction, failure: nil)
         } catch {
             guard connection.isInTransaction else { throw error }
-            try connection.run("ROLLBACK TO work")
-            try connection.run("RELEASE work")
+            try connection.control("ROLLBACK TO work")
+            try connection.control("RELEASE work")
             return Outcome(work: work, transaction: transaction, failure: error)
         }
     }
 
     private func end(anythingToKeep: Bool) throws(Failure) {
         guard anythingToKeep else {
-            try connection.run("ROLLBACK")
+            try connection.control("ROLLBACK")
             return
         }
-        try connection.run("COMMIT")
+        try connection.control("COMMIT")
         tally.note { $0.commits += 1 }
     }
 }

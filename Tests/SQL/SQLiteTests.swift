@@ -1,0 +1,167 @@
+import Base
+import Foundation
+import Synchronization
+import Testing
+
+@testable import SQL
+
+/// What only the embedded engine does: many writes to one fsync, and a file that survives whatever happens.
+@Suite struct SQLiteTests {
+    /// A write whose every moment a test can see.
+    final class Probe: Work {
+        let body: @Sendable (Transaction) throws -> Void
+        let finished: @Sendable (Failure?) -> Void
+
+        init(_ body: @escaping @Sendable (Transaction) throws -> Void, finished: @escaping @Sendable (Failure?) -> Void)
+        {
+            self.body = body
+            self.finished = finished
+        }
+
+        func run(_ transaction: Transaction) throws(Failure) {
+            do { try body(transaction) } catch { throw Failure(error) }
+        }
+        func finish(_ failure: Failure?) { finished(failure) }
+    }
+
+    /// Runs the bodies as one group: they come in while the writer is busy. Answers how each ended, and how many
+    /// commits there had been when it was told.
+    func group(
+        _ bodies: [@Sendable (Transaction) throws -> Void], in database: Database
+    ) async -> [(failure: Failure?, commits: Int)] {
+        let (busy, isBusy) = AsyncStream.makeStream(of: Void.self)
+        let gate = Gate()
+        async let holding: Void = database.write { tx in
+            isBusy.finish()
+            gate.wait()
+        }
+        for await _ in busy {}
+        let (ends, end) = AsyncStream.makeStream(of: (Int, Failure?, Int).self)
+        for (index, body) in bodies.enumerated() {
+            let probe = Probe(body) { end.yield((index, $0, database.counts.commits)) }
+            database.engine.write(probe, repeatable: true)
+        }
+        gate.open()
+        try? await holding
+        var outcomes = bodies.map { _ in (failure: Failure?.none, commits: 0) }
+        var left = bodies.count
+        for await (index, failure, commits) in ends {
+            outcomes[index] = (failure, commits)
+            left -= 1
+            if left == 0 { break }
+        }
+        return outcomes
+    }
+
+    @Test func writesThatComeTogetherShareACommit() async throws {
+        try await Store.file.withShelf { database in
+            let before = database.counts.commits
+            let outcomes = await group((0..<10).map { id in { try $0.insert("\(id)") } }, in: database)
+            #expect(outcomes.allSatisfy { $0.failure == nil })
+            #expect(outcomes.map(\.commits) == Array(repeating: before + 2, count: 10))
+            let books = try await database.read { try $0.count("SELECT COUNT(*) FROM book") }
+            #expect(books == 10)
+        }
+    }
+
+    @Test func aWriteThatThrowsTakesBackOnlyItsOwn() async throws {
+        try await Store.file.withShelf { database in
+            let outcomes = await group(
+                [
+                    { try $0.insert("a") },
+                    { tx in
+                        try tx.insert("b")
+                        try tx.insert("a")
+                    },
+                    { try $0.insert("c") },
+                ], in: database)
+            #expect(outcomes.map { $0.failure?.kind } == [nil, .conflict, nil])
+            let left = try await database.read { try $0.ids() }
+            #expect(left == ["a", "c"])
+        }
+    }
+
+    @Test func whenTheCommitFailsNobodyIsToldItWorked() async throws {
+        try await Store.file.withShelf { database in
+            try await database.write { tx in
+                try tx.run("CREATE TABLE later (book_id TEXT REFERENCES book (id) DEFERRABLE INITIALLY DEFERRED)")
+            }
+            let hooks = Atomic(0)
+            let outcomes = await group(
+                [
+                    { tx in
+                        tx.afterCommit { hooks.add(1, ordering: .relaxed) }
+                        try tx.insert("a")
+                    }, { try $0.run("INSERT INTO later VALUES ('none')") },
+                ], in: database)
+            #expect(outcomes.map { $0.failure?.kind } == [.conflict, .conflict])
+            #expect(hooks.load(ordering: .relaxed) == 0)
+            let left = try await database.read { try $0.ids() }
+            #expect(left.isEmpty)
+        }
+    }
+
+    @Test func aWriteThatChangesNothingWritesNothing() async throws {
+        try await withTemporaryPath { path in
+            let database = try Database(.file(path))
+            try await database.migrate("library", Book.migrations, at: Moment(seconds: 0))
+            func logSize() throws -> Int { try Data(contentsOf: URL(filePath: path + "-wal")).count }
+            let before = try logSize()
+            try await database.write { try $0.run("DELETE FROM book WHERE id = 'none'") }
+            #expect(try logSize() == before)
+            try await database.write { try $0.insert("a") }
+            #expect(try logSize() > before)
+            await database.close()
+        }
+    }
+
+    @Test func everyCommitIsSynced() async throws {
+        try await Store.file.withDatabase { database in
+            try await database.write { tx throws in
+                #expect(try tx.count("PRAGMA synchronous") == 2)
+                #expect(try tx.row("PRAGMA journal_mode") { try $0.text("journal_mode") } == "wal")
+            }
+        }
+    }
+
+    @Test func theLogIsMovedIntoTheFileInTime() async throws {
+        try await withTemporaryPath { path in
+            let database = try Database(.file(path))
+            try await database.migrate("library", Book.migrations, at: Moment(seconds: 0))
+            for number in 0..<64 {
+                let cover = [UInt8](repeating: UInt8(number), count: 1 << 20)
+                try await database.write { try $0.insert(Book(id: ID("\(number)"), title: "\(number)", cover: cover)) }
+            }
+            #expect(try Data(contentsOf: URL(filePath: path + "-wal")).count < 32 << 20)
+            await database.close()
+            #expect(!FileManager.default.fileExists(atPath: path + "-wal"))
+            let again = try Database(.file(path))
+            #expect(try await again.read { try $0.count("SELECT COUNT(*) FROM book") } == 64)
+            await again.close()
+        }
+    }
+
+    @Test func statementsAreKeptWithinBounds() throws {
+        let connection = try SQLiteConnection(path: nil, role: .writer)
+        defer { connection.close() }
+        for number in 0..<1_000 { _ = try connection.prepared("SELECT \(number)") }
+        #expect(connection.preparedCount == 200)
+        let last = try connection.prepared("SELECT 999")
+        #expect(try connection.prepared("SELECT 999") === last)
+    }
+
+    @Test(.timeLimit(.minutes(1))) func aDatabaseThatIsDroppedLetsItsThreadsGo() async throws {
+        try await withTemporaryPath { path in
+            let thread = try #require(try Database(.file(path)).engine as? SQLiteEngine).writerThread
+            await thread.wait()
+        }
+    }
+
+    @Test func aFileThatIsNoDatabaseIsRefused() async throws {
+        try await withTemporaryPath { path in
+            try Data("certainly not a database, just some text".utf8).write(to: URL(filePath: path))
+            #expect(throws: Failure.self) { try Database(.file(path)) }
+            #expect(throws: Failure.self) { try Database(.file(path + "/nowhere")) }
+        }
+    }
+}
