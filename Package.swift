@@ -32,10 +32,13 @@ let package = Package(
     name: "martlet",
     targets: [
         shims("CSystem"),
+        shims("COpenSSLTLS", linking: "ssl", "crypto"),
         kernel("Base"),
         kernel("IO", "Base", "CSystem"),
+        kernel("HTTP", "Base", "IO", "COpenSSLTLS"),
 
         tests("Base", "Base"),
         tests("IO", "IO", "Base"),
+        tests("HTTP", "HTTP", "IO", "Base"),
     ]
 )
