@@ -41,6 +41,7 @@ let package = Package(
         library("COpenSSL"),
         library("CSQLite"),
         library("CYAML"),
+        shims("COpenSSLTLS", linking: "ssl", "crypto"),
         shims("CSystem"),
 
         kernel("Base"),
@@ -49,13 +50,21 @@ let package = Package(
         kernel("IO", "Base", "CSystem"),
         kernel("Trace", "Base"),
         kernel("SQL", "Base", "CMariaDB", "CSQLite"),
+        kernel("HTTP", "Base", "IO", "COpenSSLTLS"),
         kernel("Policy", "Base", "SQL"),
+        kernel("API", "Base", "HTTP", "Policy", "SQL", "Trace"),
 
+        service("Identity", "Crypto", "IO"),
 
+        module("", "Cloud", ["API", "Base", "Crypto", "HTTP", "IO", "Identity", "Policy", "SQL", "Trace"]),
+        .executableTarget(
+            name: "martlet", dependencies: ["Base", "Cloud", "IO", "Trace"], path: "Sources/martlet",
+            swiftSettings: settings),
 
         tests("Base", "Base"),
         tests("Config", "Config", "Base"),
         tests("Crypto", "Crypto", "Base"),
+        tests("HTTP", "HTTP", "IO", "Base"),
         tests("IO", "IO", "Base"),
         tests("Policy", "Policy", "SQL", "Base"),
         tests("SQL", "SQL", "Base"),

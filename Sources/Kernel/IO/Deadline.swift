@@ -10,8 +10,6 @@ package struct Deadline: Sendable, Comparable {
     /// Of the steady clock.
     let microseconds: Int64
 
-    init(microseconds: Int64) { self.microseconds = microseconds }
-
     package static let never = Deadline(microseconds: .max)
 
     package static func after(_ duration: Duration) -> Deadline { now + duration }

@@ -119,24 +119,19 @@ package actor Stream: Watcher {
         }
     }
 
-    /// Sends a part of a file straight from the page cache.
-    package func sendFile(_ file: Int32, from offset: Int64, count: Int64, by deadline: Deadline = .never)
-        async throws(Failure)
-    {
+    /// Sends a part of a file, counted from its beginning, straight from the page cache.
+    package func sendFile(_ file: FileSlice, _ part: Range<Int>, by deadline: Deadline = .never) async throws(Failure) {
         try beginWriting()
         defer { isWriting = false }
-        var place = off_t(offset)
-        let end = place + off_t(count)
+        var place = off_t(file.offset + part.lowerBound)
+        let end = place + off_t(part.count)
         while place < end {
             try requireOpen()
-            // Not all at once: the other connections of this loop want their turn.
-            let sent = sendfile(descriptor, file, &place, min(Int(end - place), Stream.filePiece))
-            if sent == 0 { throw Failure(.unavailable, "The file ended before what was promised of it.") }
+            let sent = sendfile(descriptor, file.descriptor, &place, Int(end - place))
+            if sent == 0 { throw .unavailable("The file ended before what was promised of it.") }
             _ = try await progress(sent, by: deadline)
         }
     }
-
-    private static let filePiece = 1024 * 1024
 
     private func beginWriting() throws(Failure) {
         guard !isWriting else { throw .bug("Two tasks write to one stream at once.") }

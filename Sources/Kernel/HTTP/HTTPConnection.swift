@@ -1,0 +1,145 @@
+import Base
+import IO
+
+/// One connection of a server: requests one after the other, each answered before the next is read.
+///
+/// An actor on the loop of its stream. Its whole life is `serve()`, one task; a handler that doesn't wait for anything
+/// costs no switch of task or thread.
+actor HTTPConnection {
+    let stream: Stream
+    let service: HTTPService
+    nonisolated var unownedExecutor: UnownedSerialExecutor { stream.loop.asUnownedSerialExecutor() }
+
+    /// What has been read and not yet used begins at `place`.
+    var input: [UInt8] = []
+    var place = 0
+    var framing: HTTPFraming?
+    var incoming = Incoming.done
+    /// Counts the requests, so that the body of one that is answered reads nothing of the next.
+    var message: UInt64 = 0
+    var outgoing = Outgoing.done
+    /// The client holds its body back until it hears that it is wanted.
+    var awaitsContinue = false
+
+    private let scheme: String
+    private let local: SocketAddress?
+    private let peer: SocketAddress?
+    private var isIdle = false
+    private(set) var isStopping = false
+    /// The client may still be sending: hanging up at once would destroy the answer on its way.
+    var mustLinger = false
+
+    init(_ stream: Stream, service: HTTPService, scheme: String) {
+        self.stream = stream
+        self.service = service
+        self.scheme = scheme
+        local = stream.local
+        peer = stream.peer
+    }
+
+    func serve() async {
+        while let request = await nextRequest() {
+            let response = await service.handler(request)
+            guard await answer(request, with: response) else { break }
+        }
+        if mustLinger { await linger() }
+        await stream.close()
+    }
+
+    /// Finishes what is in flight and takes no more.
+    func stop() async {
+        isStopping = true
+        if isIdle { await stream.close() }
+    }
+
+    // MARK: The next request
+
+    /// nil when the connection is over: silent for too long, closed, stopping, or unreadable (which has been answered).
+    private func nextRequest() async -> HTTPRequest? {
+        do throws(HTTPRefusal) {
+            guard let head = try await readHead() else { return nil }
+            return try request(head)
+        } catch {
+            await refuse(error)
+            return nil
+        }
+    }
+
+    private func readHead() async throws(HTTPRefusal) -> HTTPHeadParser? {
+        var parser = HTTPHeadParser(.request, limits: service.limits, start: place)
+        var deadline: Deadline?
+        while try !parser.parse(input.span) {
+            let hasBegun = place < input.count
+            if hasBegun && deadline == nil { deadline = .after(service.limits.slowHead) }
+            do throws(Failure) {
+                guard let bytes = try await readMore(by: deadline) else { return nil }
+                input.append(contentsOf: bytes)
+            } catch {
+                if hasBegun && error.kind == .timedOut {
+                    throw HTTPRefusal(408, "The request took too long to arrive.")
+                }
+                return nil
+            }
+            if !hasBegun { parser = HTTPHeadParser(.request, limits: service.limits, start: place) }
+        }
+        return parser
+    }
+
+    private func readMore(by deadline: Deadline?) async throws(Failure) -> [UInt8]? {
+        guard deadline == nil else { return try await stream.read(by: deadline ?? .never) }
+        guard !isStopping else { return nil }
+        input = []
+        place = 0
+        isIdle = true
+        defer { isIdle = false }
+        return try await stream.read(by: .after(service.limits.idle))
+    }
+
+    private func request(_ head: HTTPHeadParser) throws(HTTPRefusal) -> HTTPRequest {
+        let headers = HTTPHeaders(bytes: input, fields: head.fields)
+        guard case .request(let method, let target) = head.startLine else { throw .malformed("This is no request.") }
+        let framing = try HTTPFraming(request: headers, minorVersion: head.minorVersion)
+        var request = try HTTPRequest(head: head, headers: headers, method: method, target: target)
+        request.scheme = scheme
+        request.peer = peer
+        request.local = local
+        place = head.end
+        message += 1
+        self.framing = framing
+        begin(framing)
+        if framing.body != .none {
+            var length: Int?
+            if case .length(let count) = framing.body { length = count }
+            request.body = HTTPBody(length: length, source: self, message: message)
+        }
+        return request
+    }
+
+    private func refuse(_ refusal: HTTPRefusal) async {
+        framing = nil
+        incoming = .broken
+        mustLinger = true
+        message += 1
+        var response = service.refusal(refusal)
+        if case .webSocket = response.body { response.body = .none }
+        _ = try? await write(response, isHead: false, keepsAlive: false)
+    }
+
+    // MARK: The end
+
+    /// For one connection too many: says so without waiting for what it has to say.
+    func turnAway() async {
+        await refuse(HTTPRefusal(503, "There are too many connections just now."))
+        await stream.close()
+    }
+
+    /// How long, and for how much, a client is listened to that didn't stop sending.
+    private static let lingering = (time: Duration.seconds(2), bytes: 4 * 1024 * 1024)
+
+    private func linger() async {
+        await stream.finishWriting()
+        let deadline = Deadline.after(HTTPConnection.lingering.time)
+        var left = HTTPConnection.lingering.bytes
+        while left > 0, let bytes = try? await stream.read(by: deadline) { left -= bytes.count }
+    }
+}

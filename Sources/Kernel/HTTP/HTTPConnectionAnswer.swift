@@ -1,0 +1,198 @@
+import Base
+import IO
+
+/// Writing the answer to the request that is being handled.
+extension HTTPConnection: HTTPBodySink {
+    enum Outgoing {
+        case length(left: Int)
+        case chunked
+        case untilClose
+        case done
+    }
+
+    /// A body up to this size goes out with its head, in one call; beyond, copying would cost more than the call.
+    private static let smallBody = 64 * 1024
+    /// What is sent of a large body before its time limit begins anew.
+    private static let sentAtOnce = 1024 * 1024
+
+    /// Whether the connection can take another request afterwards.
+    func answer(_ request: HTTPRequest, with response: HTTPResponse) async -> Bool {
+        guard let framing else { return false }
+        if case .webSocket(let subprotocol, let talk) = response.body {
+            return await upgrade(request, framing, response.headers, subprotocol, talk)
+        }
+        var keepsAlive = framing.keepsAlive && !isStopping && !response.headers.lists("close", in: "connection")
+        if case .broken = incoming { keepsAlive = false }
+        if awaitsContinue && !bodyIsDone { keepsAlive = false }
+        do throws(Failure) {
+            try await write(response, isHead: request.method == "HEAD", keepsAlive: keepsAlive)
+        } catch {
+            return false
+        }
+        if case .untilClose = outgoing { return false }
+        if keepsAlive, await skipRestOfBody() { return true }
+        mustLinger = !bodyIsDone
+        return false
+    }
+
+    func write(_ response: HTTPResponse, isHead: Bool, keepsAlive: Bool) async throws(Failure) {
+        var output: [UInt8] = []
+        if case .bytes(let body) = response.body, !isHead, HTTPConnection.mayHaveBody(response.status) {
+            let isSmall = body.count <= HTTPConnection.smallBody
+            output.reserveCapacity(512 + (isSmall ? body.count : 0))
+            writeHead(response, isHead: false, keepsAlive: keepsAlive, to: &output)
+            if isSmall { output.append(contentsOf: body) }
+            try await stream.write(output, moreFollows: !isSmall, by: patience)
+            if !isSmall { try await send(body) }
+            return
+        }
+        output.reserveCapacity(512)
+        writeHead(response, isHead: isHead, keepsAlive: keepsAlive, to: &output)
+        guard !isHead, HTTPConnection.mayHaveBody(response.status) else {
+            try await stream.write(output, by: patience)
+            return
+        }
+        switch response.body {
+        case .none, .bytes, .webSocket: try await stream.write(output, by: patience)
+        case .file(let slice):
+            try await stream.write(output, moreFollows: slice.length > 0, by: patience)
+            try await send(slice)
+        case .stream(let length, let produce):
+            try await stream.write(output, by: patience)
+            try await send(length, produce)
+        }
+    }
+
+    private var patience: Deadline { .after(service.limits.slowBody) }
+
+    // MARK: The head
+
+    private static func mayHaveBody(_ status: Int) -> Bool { status >= 200 && status != 204 && status != 304 }
+
+    private func writeHead(_ response: HTTPResponse, isHead: Bool, keepsAlive: Bool, to output: inout [UInt8]) {
+        var keepsAlive = keepsAlive
+        HTTPConnection.writeStatus(response.status, to: &output)
+        service.date.append(to: &output)
+        let ownLength = isHead || response.status == 304
+        response.headers.write(to: &output) { field in
+            switch field.name.count {
+            case 4: response.headers.isNamed(field, "date")
+            case 10: response.headers.isNamed(field, "connection")
+            case 14: response.headers.isNamed(field, "content-length") && !(ownLength && response.body.isNone)
+            case 17: response.headers.isNamed(field, "transfer-encoding")
+            default: false
+            }
+        }
+        if HTTPConnection.mayHaveBody(response.status) { writeFraming(response, isHead, &keepsAlive, to: &output) }
+        if !keepsAlive {
+            output.append("Connection: close\r\n")
+        } else if let framing, framing.isOldVersion {
+            output.append("Connection: keep-alive\r\n")
+        }
+        output.append("\r\n")
+    }
+
+    static func writeStatus(_ status: Int, to output: inout [UInt8]) {
+        output.append("HTTP/1.1 ")
+        output.append(decimal: status)
+        output.append(HTTPSyntax.blank)
+        output.append(HTTPStatus.reason(status))
+        output.append("\r\n")
+    }
+
+    private func writeFraming(
+        _ response: HTTPResponse, _ isHead: Bool, _ keepsAlive: inout Bool, to output: inout [UInt8]
+    ) {
+        let length: Int?
+        switch response.body {
+        case .none, .webSocket: length = isHead && response.headers.contains("content-length") ? nil : 0
+        case .bytes(let bytes): length = bytes.count
+        case .file(let slice): length = slice.length
+        case .stream(let count, _):
+            length = count
+            if count == nil {
+                if framing?.isOldVersion == true {
+                    keepsAlive = false
+                } else {
+                    output.append("Transfer-Encoding: chunked\r\n")
+                }
+            }
+        }
+        guard let length else { return }
+        output.append("Content-Length: ")
+        output.append(decimal: length)
+        output.append("\r\n")
+    }
+
+    // MARK: The body
+
+    private func send(_ body: [UInt8]) async throws(Failure) {
+        var start = 0
+        while start < body.count {
+            let end = min(start + HTTPConnection.sentAtOnce, body.count)
+            try await stream.write(Array(body[start..<end]), by: patience)
+            start = end
+        }
+    }
+
+    private func send(_ slice: FileSlice) async throws(Failure) {
+        var start = 0
+        while start < slice.length {
+            let count = min(HTTPConnection.sentAtOnce, slice.length - start)
+            try await stream.sendFile(slice, start..<(start + count), by: patience)
+            start += count
+        }
+    }
+
+    private func send(
+        _ length: Int?, _ produce: @Sendable (HTTPBodyWriter) async throws -> Void
+    ) async throws(Failure) {
+        if let length {
+            outgoing = .length(left: length)
+        } else {
+            outgoing = framing?.isOldVersion == true ? .untilClose : .chunked
+        }
+        do { try await produce(HTTPBodyWriter(sink: self, message: message)) } catch { throw Failure(error) }
+        switch outgoing {
+        case .length(let left) where left > 0: throw .bug("A body is shorter than was said.")
+        case .chunked: try await stream.write(Array("0\r\n\r\n".utf8), by: patience)
+        default: break
+        }
+        if case .untilClose = outgoing { return }
+        outgoing = .done
+    }
+
+    func take(_ bytes: [UInt8], of message: UInt64) async throws(Failure) {
+        guard message == self.message else { throw .bug("A body is written after its request was answered.") }
+        switch outgoing {
+        case .done: throw .bug("A body is written after its end.")
+        case .untilClose: try await send(bytes)
+        case .length(let left):
+            guard bytes.count <= left else { throw .bug("A body is longer than was said.") }
+            outgoing = .length(left: left - bytes.count)
+            try await send(bytes)
+        case .chunked:
+            var chunk: [UInt8] = []
+            let isSmall = bytes.count <= HTTPConnection.smallBody
+            chunk.reserveCapacity(20 + (isSmall ? bytes.count : 0))
+            chunk.append(hexadecimal: bytes.count)
+            chunk.append("\r\n")
+            if isSmall {
+                chunk.append(contentsOf: bytes)
+                chunk.append("\r\n")
+                try await stream.write(chunk, by: patience)
+            } else {
+                try await stream.write(chunk, moreFollows: true, by: patience)
+                try await send(bytes)
+                try await stream.write(Array("\r\n".utf8), by: patience)
+            }
+        }
+    }
+}
+
+extension HTTPResponse.Body {
+    var isNone: Bool {
+        if case .none = self { return true }
+        return false
+    }
+}
