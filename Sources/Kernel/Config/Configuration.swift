@@ -42,7 +42,7 @@ package struct Configuration: Sendable {
         }
     }
 
-    /// Merges what was said in a file, in the environment and on the command line (by path); all mistakes are told at once.
+    /// Merges what a file, the environment and the command line (by path) say; all mistakes are told at once.
     package init(
         _ settings: [any AnySetting], file: ConfigurationFile? = nil, environment: [String: String] = [:],
         flags: [String: String] = [:]

@@ -1,7 +1,7 @@
 package import Base
 import COpenSSL
 
-/// AES-128 in CBC mode with PKCS#7 padding. It hides but doesn't prove: what is opened must have been authenticated first.
+/// AES-128 in CBC mode with PKCS#7 padding. It hides but doesn't prove: authenticate what you open first.
 package struct AESCBC: Sendable {
     package static let blockSize = 16
 

@@ -4,7 +4,7 @@ import Glibc
 
 /// An X.509 certificate.
 package final class Certificate: Sendable {
-    /// `@unchecked Sendable`: a certificate is never changed once it is signed, and OpenSSL counts its users atomically.
+    /// `@unchecked Sendable`: a certificate is never changed once it is signed, and OpenSSL counts users atomically.
     struct Handle: @unchecked Sendable { let pointer: OpaquePointer }
 
     let handle: Handle

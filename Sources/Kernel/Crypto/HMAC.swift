@@ -7,7 +7,7 @@ package struct HMAC: Sendable {
 
     package init(_ digest: Digest, key: [UInt8]) {
         self.digest = digest
-        // The key is filled up with zeros to the digest's block, so no key is the same as one zero; OpenSSL wants a byte.
+        // A key is filled up with zeros to the digest's block, so none is the same as one zero; OpenSSL wants a byte.
         let key = key.isEmpty ? [0] : key
         contexts = Contexts(make: { Self.keyed(digest, key) }, free: { EVP_MAC_CTX_free($0) })
     }

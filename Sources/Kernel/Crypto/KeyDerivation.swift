@@ -15,7 +15,7 @@ private enum HashField {
 /// `$scrypt$ln=COST,r=BLOCKSIZE,p=LANES$SALT$DIGEST`
 struct Scrypt {
     private static let digestLength = 32
-    /// A hash asks for the memory that it takes to check it, so one that came from elsewhere could ask for all there is.
+    /// A hash says how much memory checking it takes, so one that came from elsewhere could ask for all there is.
     private static let greatestMemory: UInt64 = 256 << 20
 
     let cost: Int

@@ -1,7 +1,7 @@
 import Base
 import Glibc
 
-/// A directory of small secret files: its owner's alone, written whole or not at all, and held by one process at a time.
+/// A directory of small secret files: its owner's alone, written whole or not at all, held by one process at a time.
 struct KeyDirectory: ~Copyable {
     /// A key has 44 bytes; what is larger than this is something else.
     private static let greatestLength = 1_024

@@ -69,7 +69,7 @@ package struct KeyRepository: Sendable {
     }
 }
 
-/// The keys of a repository as they are in use. Whoever owns it looks now and then whether another process rotated them.
+/// The keys of a repository as they are in use. Its owner looks now and then whether another process rotated them.
 package final class KeyRing: Sendable {
     private let repository: KeyRepository
     private let current: Mutex<FernetKeys>

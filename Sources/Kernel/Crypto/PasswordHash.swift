@@ -22,7 +22,7 @@ package enum PasswordHash: Sendable, Hashable {
         }
     }
 
-    /// Hashing costs time in proportion to length, so there is an end to it. Keystone's `max_password_length` is the same.
+    /// Hashing costs time in proportion to length, so there is an end. Keystone's `max_password_length` is the same.
     private static let greatestLength = 4_096
     private static let saltLength = 16
 
