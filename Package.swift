@@ -61,10 +61,13 @@ let package = Package(
             name: "martlet", dependencies: ["Base", "Cloud", "IO", "Trace"], path: "Sources/martlet",
             swiftSettings: settings),
 
+        module("", "CloudTesting", ["API", "Base", "HTTP", "Policy", "Trace"]),
+
         tests("Base", "Base"),
         tests("Config", "Config", "Base"),
         tests("Crypto", "Crypto", "Base"),
         tests("HTTP", "HTTP", "IO", "Base"),
+        tests("Identity", "Identity", "CloudTesting", "API", "Base", "Crypto", "SQL"),
         tests("IO", "IO", "Base"),
         tests("Policy", "Policy", "SQL", "Base"),
         tests("SQL", "SQL", "Base"),

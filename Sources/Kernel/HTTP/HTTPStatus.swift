@@ -1,6 +1,6 @@
 /// The words behind a status, for people who read along; programs read the number.
-enum HTTPStatus {
-    static func reason(_ status: Int) -> StaticString {
+package enum HTTPStatus {
+    package static func reason(_ status: Int) -> StaticString {
         switch status {
         case 100: "Continue"
         case 101: "Switching Protocols"

@@ -1,0 +1,59 @@
+package import Base
+import HTTP
+
+/// How a service says that something failed. Each has its own way, and its clients look for just that.
+package struct Dialect: Sendable {
+    /// The statuses that differ from the usual ones.
+    package let statuses: [Failure.Kind: Int]
+    /// What a caller is told whom a rule refuses.
+    package let refusal: @Sendable (_ rule: String) -> String
+    package let contentType: String
+    package let write: @Sendable (_ failure: Failure, _ status: Int, _ requestID: String) -> [UInt8]
+
+    package init(
+        statuses: [Failure.Kind: Int] = [:], contentType: String = "application/json",
+        refusal: @escaping @Sendable (_ rule: String) -> String,
+        write: @escaping @Sendable (_ failure: Failure, _ status: Int, _ requestID: String) -> [UInt8]
+    ) {
+        self.statuses = statuses
+        self.contentType = contentType
+        self.refusal = refusal
+        self.write = write
+    }
+
+    package func status(_ kind: Failure.Kind) -> Int { statuses[kind] ?? kind.status }
+
+    /// What is told of a bug is that there is one; the log has the rest.
+    func spoken(_ failure: Failure) -> Failure {
+        guard failure.kind == .bug else { return failure }
+        return Failure(
+            .bug, "An unexpected error prevented the server from fulfilling your request.", name: failure.name)
+    }
+}
+
+extension Failure.Kind {
+    package var status: Int {
+        switch self {
+        case .invalid: 400
+        case .unauthenticated: 401
+        case .forbidden: 403
+        case .notFound: 404
+        case .methodNotAllowed: 405
+        case .notAcceptable: 406
+        case .timedOut: 408
+        case .conflict: 409
+        case .gone: 410
+        case .lengthRequired: 411
+        case .preconditionFailed: 412
+        case .tooLarge: 413
+        case .unsupportedMediaType: 415
+        case .rangeNotSatisfiable: 416
+        case .unprocessable: 422
+        case .tooManyRequests: 429
+        case .overQuota: 403
+        case .bug: 500
+        case .notImplemented: 501
+        case .unavailable: 503
+        }
+    }
+}

@@ -1,0 +1,173 @@
+package import Base
+package import HTTP
+import IO
+package import Policy
+package import Trace
+
+/// The one way in: every request to every service passes through `respond`, whether it came by a socket or from a
+/// neighbour in the same process.
+package struct Door: Sendable {
+    private let services: [ServiceAPI]
+    private let policy: Policy
+    private let authenticator: any Authenticator
+    private let world: World
+    private let log: Log
+    /// The port behind which all services stand, told apart by path.
+    private let gateway: Int?
+
+    package init(
+        _ services: [ServiceAPI], gateway: Int?, policy: Policy, authenticator: any Authenticator, world: World,
+        log: Log
+    ) {
+        self.services = services
+        self.gateway = gateway
+        self.policy = policy
+        self.authenticator = authenticator
+        self.world = world
+        self.log = log
+    }
+
+    package func respond(to request: HTTPRequest) async -> HTTPResponse {
+        if request.path == "/healthcheck" { return HTTPResponse(200, body: .bytes(Array("OK".utf8))) }
+        guard let way = way(of: request) else {
+            return HTTPResponse(404, body: .bytes(Array("There is no service here.".utf8)))
+        }
+        let requestID = Door.requestID(request, world)
+        var version = way.service.versions.oldest
+        var response: HTTPResponse
+        do {
+            let reply = try await answer(request, way, requestID, &version)
+            response = HTTPResponse(reply.status, headers: reply.headers, body: reply.body)
+        } catch {
+            response = refuse(Failure(error), way, requestID, request)
+        }
+        way.service.versions.describe(version, in: &response.headers)
+        response.headers.append("X-Openstack-Request-Id", requestID)
+        return response
+    }
+
+    // MARK: A request's way
+
+    private func answer(
+        _ request: HTTPRequest, _ way: Way, _ requestID: String, _ version: inout Microversion
+    ) async throws -> Reply {
+        let service = way.service
+        guard let match = service.router.match(way.segments) else {
+            throw Failure(.notFound, "The resource could not be found.")
+        }
+        version = try service.versions.negotiate(request.headers)
+        let (entry, names) = try choose(request.method, match, service, version)
+        let caller = try await authenticate(request, entry.access)
+        let scope = try authorise(caller, entry.access, service.dialect)
+        let exchange = Exchange(
+            request: request, requestID: requestID, base: way.base,
+            path: Dictionary(zip(names, match.values), uniquingKeysWith: { first, _ in first }),
+            query: try Parameters(request.query ?? ""), version: version, caller: caller, scope: scope,
+            body: try await read(request, entry.body, version), policy: policy, dialect: service.dialect)
+        return try await entry.respond(exchange)
+    }
+
+    private func choose(
+        _ method: String, _ match: Router<Int>.Match, _ service: ServiceAPI, _ version: Microversion
+    ) throws(Failure) -> (ServiceAPI.Entry, [String]) {
+        let known = match.entries.filter { service.endpoints[$0.target].exists(at: version) }
+        guard !known.isEmpty else { throw Failure(.notFound, "The resource could not be found.") }
+        let chosen =
+            known.first { $0.method == method } ?? (method == "HEAD" ? known.first { $0.method == "GET" } : nil)
+        guard let chosen else {
+            throw Failure(
+                .methodNotAllowed, "The method \(method) is not allowed here.",
+                name: known.map(\.method).joined(separator: ", "))
+        }
+        return (service.endpoints[chosen.target], chosen.names)
+    }
+
+    private func authenticate(_ request: HTTPRequest, _ access: Access) async throws(Failure) -> Caller {
+        if case .open = access { return .nobody }
+        guard let token = request.headers["x-auth-token"] else {
+            throw Failure(.unauthenticated, "The request you have made requires authentication.")
+        }
+        guard let serviceToken = request.headers["x-service-token"] else {
+            return try await authenticator.caller(token: token, evenIfExpired: false)
+        }
+        let service = try await authenticator.caller(token: serviceToken, evenIfExpired: false)
+        var caller = try await authenticator.caller(token: token, evenIfExpired: service.has(role: "service"))
+        caller.serviceRoles = service.roles
+        return caller
+    }
+
+    private func authorise(_ caller: Caller, _ access: Access, _ dialect: Dialect) throws(Failure) -> Scope {
+        guard case .rule(let rule) = access else { return .everywhere }
+        let scope = policy.scope(rule, for: caller)
+        guard scope != .nowhere else { throw Failure(.forbidden, dialect.refusal(rule.name), name: "Forbidden") }
+        return scope
+    }
+
+    private func read(_ request: HTTPRequest, _ body: Body, _ version: Microversion) async throws(Failure) -> JSON {
+        guard case .json(let shape, let limit) = body else { return .null }
+        let bytes = try await request.body.collect(limit: limit)
+        let json = bytes.isEmpty ? JSON.object(JSON.Object()) : try JSONReader.read(bytes)
+        try shape.check(json, version: version)
+        return json
+    }
+
+    private func refuse(_ failure: Failure, _ way: Way, _ requestID: String, _ request: HTTPRequest) -> HTTPResponse {
+        let dialect = way.service.dialect
+        let status = dialect.status(failure.kind)
+        if status >= 500 { log.error("\(requestID) \(request.method) \(request.path) ended in \(status): \(failure)") }
+        var response = HTTPResponse(
+            status, body: .bytes(dialect.write(dialect.spoken(failure), status, requestID)))
+        response.headers.append("Content-Type", dialect.contentType)
+        if failure.kind == .unauthenticated {
+            response.headers.append("WWW-Authenticate", "Keystone uri=\"\(way.base)\"")
+        }
+        if failure.kind == .methodNotAllowed, let methods = failure.name { response.headers.append("Allow", methods) }
+        return response
+    }
+
+    // MARK: Which service
+
+    private struct Way {
+        let service: ServiceAPI
+        let segments: [String]
+        let base: String
+    }
+
+    /// By the port that the request came to, or behind the gateway by the first part of its path.
+    private func way(of request: HTTPRequest) -> Way? {
+        var segments: [String] = []
+        for segment in request.path.split(separator: "/") {
+            guard let text = PercentCoding.decode(segment) else { return nil }
+            segments.append(text)
+        }
+        var base = "\(request.scheme)://\(request.host ?? "localhost")"
+        let port = request.local?.port
+        if port == gateway || gateway == nil {
+            guard let first = segments.first, let service = services.first(where: { $0.name == first }) else {
+                return nil
+            }
+            segments.removeFirst()
+            base += "/" + service.name
+            return Way(service: service, segments: segments, base: base)
+        }
+        guard let service = services.first(where: { $0.port == port }) else { return nil }
+        return Way(service: service, segments: segments, base: base)
+    }
+
+    /// The caller's own id for the request, when it has the right form, so that one id follows it through every hop.
+    private static func requestID(_ request: HTTPRequest, _ world: World) -> String {
+        if let given = request.headers["x-openstack-request-id"], given.hasPrefix("req-"),
+            UUID(String(given.dropFirst(4))) != nil
+        {
+            return given
+        }
+        return "req-" + UUID(world.chance).dashed
+    }
+}
+
+extension Caller {
+    /// Who calls an endpoint that needs no token.
+    static let nobody = Caller(
+        user: Named(id: "", name: "", domainID: "", domainName: ""), reach: .none, roles: [],
+        expires: Moment(microseconds: 0))
+}

@@ -1,0 +1,80 @@
+package import Base
+package import Policy
+
+/// What checks tokens: identity itself in its own process, something that asks it in another.
+package protocol Authenticator: Sendable {
+    /// The caller behind a token. A token that has expired is taken only when a service vouches for it with its own.
+    func caller(token: String, evenIfExpired: Bool) async throws(Failure) -> Caller
+}
+
+/// A service as the door knows it: its name, its way of speaking, and its endpoints.
+package struct ServiceAPI: Sendable {
+    /// `identity`: also its path behind the gateway.
+    package let name: String
+    /// The port that its users know.
+    package let port: Int
+    package let versions: VersionRange
+    package let dialect: Dialect
+    package let endpoints: [Entry]
+    let router: Router<Int>
+
+    /// An endpoint with its service inside.
+    package struct Entry: Sendable {
+        package let method: String
+        package let path: String
+        package let access: Access
+        package let summary: String
+        package let query: [Parameter]
+        package let body: Body
+        package let since: Microversion?
+        package let until: Microversion?
+        let respond: @Sendable (Exchange) async throws -> Reply
+
+        func exists(at version: Microversion) -> Bool {
+            if let since, version < since { return false }
+            if let until, version > until { return false }
+            return true
+        }
+    }
+
+    /// - Parameters:
+    ///   - roots: what stands beside the versions: the discovery documents.
+    ///   - bases: where the endpoints stand, `/v3`; more than one where old clients use another spelling.
+    package init<Service>(
+        _ name: String, port: Int, versions: VersionRange, dialect: Dialect, service: Service, bases: [String],
+        roots: [Endpoint<Service>], endpoints: [Endpoint<Service>]
+    ) {
+        self.name = name
+        self.port = port
+        self.versions = versions
+        self.dialect = dialect
+        var entries: [Entry] = []
+        var router = Router<Int>()
+        for root in roots {
+            router.add(root.method, root.path, entries.count)
+            entries.append(Entry(root, at: root.path, service))
+        }
+        for endpoint in endpoints {
+            for base in bases { router.add(endpoint.method, base + endpoint.path, entries.count) }
+            entries.append(Entry(endpoint, at: (bases.first ?? "") + endpoint.path, service))
+        }
+        self.endpoints = entries
+        self.router = router
+    }
+
+    /// The rules that the endpoints name, once each.
+    package var rules: [Rule] {
+        var seen: Set<String> = []
+        return endpoints.flatMap(\.access.rules).filter { seen.insert($0.name).inserted }
+    }
+}
+
+extension ServiceAPI.Entry {
+    fileprivate init<Service>(_ endpoint: Endpoint<Service>, at path: String, _ service: Service) {
+        let handle = endpoint.handle
+        self.init(
+            method: endpoint.method, path: path, access: endpoint.access, summary: endpoint.summary,
+            query: endpoint.query, body: endpoint.body, since: endpoint.since, until: endpoint.until,
+            respond: { try await handle(Call(service: service, exchange: $0)) })
+    }
+}

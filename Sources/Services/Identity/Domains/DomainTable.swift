@@ -1,0 +1,48 @@
+import API
+import Base
+import Policy
+import SQL
+
+extension Domain {
+    init(_ row: borrowing Row) throws(Failure) { self.init(try Project(row)) }
+}
+
+extension Transaction {
+    func domains(_ query: Parameters, in scope: Scope) throws(Failure) -> Page<Domain> {
+        let condition: SQL = """
+            domain_id = '' AND \(Project.filters.condition(query)) AND \(scope.condition(["target.domain.id": "id"]))
+            """
+        return try page("SELECT * FROM project WHERE \(condition)", query)
+    }
+
+    func domain(_ id: ID<Domain>, in scope: Scope) throws(Failure) -> Domain {
+        try scope.admit(try row("SELECT * FROM project WHERE id = \(id) AND domain_id = ''"), id)
+    }
+
+    /// A domain that something refers to. One that isn't there is the body's fault or the path's: the caller knows.
+    func domain(_ id: ID<Domain>) throws(Failure) -> Domain { try domain(id, in: .everywhere) }
+
+    /// All that is in it goes with it.
+    func deleteDomain(_ id: ID<Domain>) throws(Failure) {
+        try run("DELETE FROM membership WHERE group_id IN (SELECT id FROM user_group WHERE domain_id = \(id))")
+        try run("DELETE FROM membership WHERE user_id IN (SELECT id FROM user WHERE domain_id = \(id))")
+        try run(
+            """
+            DELETE FROM assignment WHERE target_id = \(id)
+                OR target_id IN (SELECT id FROM project WHERE domain_id = \(id))
+                OR actor_id IN (SELECT id FROM user WHERE domain_id = \(id))
+                OR actor_id IN (SELECT id FROM user_group WHERE domain_id = \(id))
+                OR role_id IN (SELECT id FROM role WHERE domain_id = \(id))
+            """)
+        try run("DELETE FROM user_group WHERE domain_id = \(id)")
+        try run("DELETE FROM password WHERE user_id IN (SELECT id FROM user WHERE domain_id = \(id))")
+        try run("DELETE FROM user WHERE domain_id = \(id)")
+        try run("DELETE FROM implied_role WHERE prior_id IN (SELECT id FROM role WHERE domain_id = \(id))")
+        try run("DELETE FROM implied_role WHERE implied_id IN (SELECT id FROM role WHERE domain_id = \(id))")
+        try run("DELETE FROM role WHERE domain_id = \(id)")
+        try run("DELETE FROM project_tag WHERE project_id IN (SELECT id FROM project WHERE domain_id = \(id))")
+        try run("DELETE FROM project_tag WHERE project_id = \(id)")
+        try run("DELETE FROM project WHERE domain_id = \(id)")
+        try run("DELETE FROM project WHERE id = \(id)")
+    }
+}

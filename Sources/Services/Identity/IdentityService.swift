@@ -1,0 +1,66 @@
+package import API
+package import Base
+package import SQL
+
+/// Who is who, who may do what where, and where the services are: the Identity API, version 3.
+package struct Identity: Sendable {
+    package let database: Database
+    package let world: World
+    let tokens: Tokens
+    let passwords: Passwords
+    let catalog = CatalogMemory()
+    let settings: IdentitySettings
+
+    package init(
+        database: Database, world: World, keys: any TokenKeys, settings: IdentitySettings = IdentitySettings()
+    ) {
+        self.database = database
+        self.world = world
+        self.settings = settings
+        passwords = Passwords(settings: settings, chance: world.chance)
+        tokens = Tokens(database: database, world: world, keys: keys, lifetime: settings.tokenLifetime)
+    }
+
+    /// To be called once, before the first request.
+    package func start() async throws(Failure) { try await tokens.start() }
+
+    func currentCatalog() async throws(Failure) -> Catalog { try await catalog.catalog(database) }
+
+    package var api: ServiceAPI {
+        ServiceAPI(
+            "identity", port: 5000, versions: .only("3.14"), dialect: .identity, service: self, bases: ["/v3"],
+            roots: Identity.discovery, endpoints: Identity.endpoints)
+    }
+
+    /// The table of contents of the API reference.
+    package static let endpoints: [Endpoint<Identity>] = [
+        Token.endpoints, Region.endpoints, CatalogService.endpoints, CatalogEndpoint.endpoints, Domain.endpoints,
+        Project.endpoints, User.endpoints, Group.endpoints,
+    ].flatMap { $0 }
+
+    package static let migrations: [Migration] = [
+        Region.created, CatalogService.created, CatalogEndpoint.created, Project.created, User.created, Group.created,
+        Role.created, Assignment.created, Revocation.created,
+    ]
+}
+
+/// What an operator may set.
+package struct IdentitySettings: Sendable {
+    package var tokenLifetime: Duration = .seconds(3_600)
+    package var passwordCost = 12
+    /// Failed logins until an account is locked; nil never locks one.
+    package var lockoutAttempts: Int?
+    package var lockoutDuration: Duration = .seconds(1_800)
+    /// How many of the last passwords may not be used again; the current one counts.
+    package var passwordHistory = 0
+    package var minimumPasswordAge: Duration = .zero
+    package var passwordLifetime: Duration?
+    package var changePasswordUponFirstUse = false
+    /// How deep projects may stand in projects.
+    package var projectDepth = 5
+    var defaultDomain: ID<Domain> = ID("default")
+    /// Whether a password that was right is remembered for a few minutes.
+    package var isPasswordMemoryOn = true
+
+    package init() {}
+}

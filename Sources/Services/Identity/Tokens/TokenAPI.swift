@@ -1,0 +1,188 @@
+import API
+import Base
+import HTTP
+import Policy
+import SQL
+
+extension Token {
+    static let endpoints: [Endpoint<Identity>] = [
+        Endpoint(
+            "POST", "/auth/tokens", "Authenticate and get a token", access: .open, query: [Parameter("nocatalog")],
+            body: .json(shape), issue),
+        Endpoint(
+            "GET", "/auth/tokens", "Validate a token and show what it stands for",
+            access: .decided(by: [.validateToken]),
+            query: [Parameter("nocatalog"), Parameter("allow_expired", .looseBoolean)], show),
+        Endpoint("HEAD", "/auth/tokens", "Check a token", access: .decided(by: [.checkToken]), check),
+        Endpoint("DELETE", "/auth/tokens", "Revoke a token", access: .decided(by: [.revokeToken]), revoke),
+        .get("/auth/catalog", "Show the catalog", may: .getAuthCatalog, catalog),
+        .get("/auth/projects", "List the projects that one may use", may: .getAuthProjects, projects),
+        .get("/auth/domains", "List the domains that one may use", may: .getAuthDomains, domains),
+        .get("/auth/system", "Show whether one may use the system", may: .getAuthSystem, system),
+    ]
+
+    private static let reference: [Field] = [
+        .optional("id", .text), .optional("name", .text),
+        .optional("domain", .object(Fields([.optional("id", .text), .optional("name", .text)], others: .allowed))),
+    ]
+    private static let shape: Shape = .object(
+        Fields(
+            [
+                .required(
+                    "auth",
+                    .object(
+                        Fields(
+                            [
+                                .required(
+                                    "identity",
+                                    .object(
+                                        Fields(
+                                            [.required("methods", .list(of: .text, count: 1...16))], others: .allowed))),
+                                .optional("scope", .either([.text, .object(Fields([], others: .allowed))])),
+                            ], others: .allowed)))
+            ], others: .allowed))
+}
+
+extension Rule {
+    static let checkToken = Rule(
+        "identity:check_token", "Check a token", "\(May.adminOrSystemReader) or rule:token_subject")
+    static let validateToken = Rule(
+        "identity:validate_token", "Validate a token",
+        "\(May.adminOrSystemReader) or rule:service_role or rule:token_subject")
+    static let revokeToken = Rule(
+        "identity:revoke_token", "Revoke a token", "rule:admin_required or rule:token_subject")
+    static let getAuthCatalog = Rule("identity:get_auth_catalog", "Show the catalog", May.anyone)
+    static let getAuthProjects = Rule("identity:get_auth_projects", "List one's projects", May.anyone)
+    static let getAuthDomains = Rule("identity:get_auth_domains", "List one's domains", May.anyone)
+    static let getAuthSystem = Rule("identity:get_auth_system", "Show one's reach to the system", May.anyone)
+}
+
+// MARK: Handlers
+
+extension Token {
+    static func issue(_ call: Call<Identity>) async throws(Failure) -> Reply {
+        try await document(call.service.authenticate(call.body), call, status: 201)
+    }
+
+    static func show(_ call: Call<Identity>) async throws(Failure) -> Reply {
+        try await document(subject(call, may: .validateToken), call, status: 200)
+    }
+
+    static func check(_ call: Call<Identity>) async throws(Failure) -> Reply {
+        let token = try await subject(call, may: .checkToken)
+        return Reply(200, headers: ["X-Subject-Token": token.text])
+    }
+
+    static func revoke(_ call: Call<Identity>) async throws(Failure) -> Reply {
+        let token = try await subject(call, may: .revokeToken)
+        let withChain = try call.query.boolean("cascade") ?? true
+        let tokens = call.service.tokens
+        try await call.service.database.write { try tokens.revoke(token.content, withChain: withChain, $0) }
+        return .noContent
+    }
+
+    /// The token that the request is about. Who may not know of it is told that it isn't there.
+    private static func subject(_ call: Call<Identity>, may rule: Rule) async throws(Failure) -> Token {
+        guard let text = call.request.headers["x-subject-token"] else { throw .field("X-Subject-Token", "is required") }
+        let evenIfExpired = try call.query.boolean("allow_expired") ?? false
+        let found: Token
+        do throws(Failure) { found = try await call.service.tokens.token(text, evenIfExpired: evenIfExpired) } catch {
+            guard error.kind == .unauthenticated else { throw error }
+            try call.require(rule)
+            throw .notFound("token", "it is not valid")
+        }
+        try call.require(rule, of: ["target.token.user_id": found.user.id])
+        return found
+    }
+
+    private static func document(
+        _ token: Token, _ call: Call<Identity>, status: Int
+    ) async throws(Failure) -> Reply {
+        let catalog = call.query.has("nocatalog") ? nil : try await call.service.currentCatalog()
+        return .json(
+            status, headers: ["X-Subject-Token": token.text, "Vary": "X-Auth-Token"]
+        ) {
+            $0.object("token") { token.write(to: &$0, catalog: catalog) }
+        }
+    }
+
+    // MARK: What one may use
+
+    static func catalog(_ call: Call<Identity>) async throws(Failure) -> Reply {
+        guard let project = call.caller.projectID else {
+            throw .forbidden("A project-scoped token is required to produce a service catalog.")
+        }
+        let catalog = try await call.service.currentCatalog()
+        return .json {
+            catalog.write("catalog", to: &$0, project: project, user: call.caller.user.id)
+            $0.object("links") { $0.put("self", call.ownLink) }
+        }
+    }
+
+    static func projects(_ call: Call<Identity>) async throws(Failure) -> Reply {
+        let user = ID<User>(call.caller.user.id)
+        return .many(
+            try await call.service.database.read { try $0.projects(openTo: user, call.query) }.filter(\.isEnabled), call
+        )
+    }
+
+    static func domains(_ call: Call<Identity>) async throws(Failure) -> Reply {
+        let user = ID<User>(call.caller.user.id)
+        return .many(try await call.service.database.read { try $0.domains(openTo: user) }.filter(\.isEnabled), call)
+    }
+
+    static func system(_ call: Call<Identity>) async throws(Failure) -> Reply {
+        let user = ID<User>(call.caller.user.id)
+        let roles = try await call.service.database.read { try $0.roles(of: user, on: .system) }
+        return .json { json in
+            json.array("system") { json in if !roles.isEmpty { json.object { $0.put("all", true) } } }
+            json.object("links") { $0.put("self", call.ownLink) }
+        }
+    }
+}
+
+// MARK: On the wire
+
+extension Token {
+    func write(to json: inout JSONWriter, catalog: Catalog?) {
+        json.put("methods", content.methods.map(\.rawValue))
+        json.object("user") { json in
+            json.putNamed(user)
+            json.put("password_expires_at", passwordExpires, as: .bare)
+        }
+        json.put("audit_ids", content.auditIDs)
+        json.put("expires_at", content.expires, as: .identity)
+        json.put("issued_at", content.issued, as: .identity)
+        switch reach {
+        case .unscoped: break
+        case .system: json.object("system") { $0.put("all", true) }
+        case .domain(let id, let name):
+            json.object("domain") {
+                $0.put("id", id)
+                $0.put("name", name)
+            }
+        case .project(let project, let isDomain):
+            json.object("project") { $0.putNamed(project) }
+            json.put("is_domain", isDomain)
+        }
+        guard isScoped else { return }
+        json.array("roles", of: roles) { role, json in
+            json.object {
+                $0.put("id", role.id)
+                $0.put("name", role.name)
+            }
+        }
+        catalog?.write("catalog", to: &json, project: projectID, user: user.id)
+    }
+}
+
+extension JSONWriter {
+    fileprivate mutating func putNamed(_ thing: Caller.Named) {
+        object("domain") {
+            $0.put("id", thing.domainID.isEmpty ? nil : thing.domainID)
+            $0.put("name", thing.domainName.isEmpty ? nil : thing.domainName)
+        }
+        put("id", thing.id)
+        put("name", thing.name)
+    }
+}

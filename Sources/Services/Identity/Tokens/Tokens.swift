@@ -1,0 +1,152 @@
+import Base
+import Policy
+import SQL
+import Synchronization
+
+/// Makes tokens and tells good ones from bad, from memory: the database is asked only about a token seen for the first
+/// time, or again after something changed that it stands on.
+final class Tokens: Sendable {
+    private let database: Database
+    private let world: World
+    private let seal: TokenSeal
+    let lifetime: Duration
+    private let state = Mutex(State())
+
+    private struct State {
+        var known: [String: Token] = [:]
+        var textsOfUser: [String: [String]] = [:]
+        var revocations = Revocations()
+        /// Counts changes, so that what was read before one isn't remembered after it.
+        var changes = 0
+    }
+
+    /// Some 2 KB each. At the limit all are forgotten and looked up anew.
+    private static let memoryLimit = 50_000
+
+    init(database: Database, world: World, keys: any TokenKeys, lifetime: Duration) {
+        self.database = database
+        self.world = world
+        self.lifetime = lifetime
+        seal = TokenSeal(keys: keys, chance: world.chance)
+    }
+
+    /// Reads the revocations that an earlier process left. To be done before the first token is checked.
+    func start() async throws(Failure) {
+        let now = world.now
+        let all = try await database.read { try $0.revocations(endingAfter: now) }
+        state.withLock { $0.revocations = Revocations(all) }
+    }
+
+    // MARK: Checking
+
+    /// The token behind a text, if it is one of ours and still good.
+    func token(_ text: String, evenIfExpired: Bool = false) async throws(Failure) -> Token {
+        let (known, changes) = state.withLock { ($0.known[text], $0.changes) }
+        if let known {
+            guard evenIfExpired || world.now < known.content.expires else { throw .noToken }
+            return known
+        }
+        guard let content = seal.open(text), evenIfExpired || world.now < content.expires,
+            !state.withLock({ $0.revocations.cover(content) })
+        else { throw .noToken }
+        let token = try await database.read { try $0.token(text, content) }
+        remember(token, since: changes)
+        return token
+    }
+
+    private func remember(_ token: Token, since changes: Int) {
+        state.withLock { state in
+            guard state.changes == changes else { return }
+            if state.known.count >= Tokens.memoryLimit {
+                state.known.removeAll(keepingCapacity: true)
+                state.textsOfUser.removeAll(keepingCapacity: true)
+            }
+            state.known[token.text] = token
+            state.textsOfUser[token.user.id, default: []].append(token.text)
+        }
+    }
+
+    // MARK: Making
+
+    /// - Parameter parent: the token that this one is made from, whose chain and end it keeps.
+    func issue(
+        user: ID<User>, methods: [TokenMethod], target: TokenContent.Target, parent: TokenContent?,
+        expires: Moment? = nil
+    ) async throws(Failure) -> Token {
+        let own = Base64Mark.make(world.chance)
+        let (last, changes) = state.withLock { ($0.revocations.last(of: user), $0.changes) }
+        // A token's date has whole seconds. One made in the second of a revocation would look revoked: it is dated later.
+        var issued = Moment(seconds: world.now.seconds)
+        if let last, issued <= last { issued = Moment(seconds: last.seconds + 1) }
+        let content = TokenContent(
+            user: user, methods: methods, target: target, issued: issued,
+            expires: parent?.expires ?? expires ?? world.now + lifetime,
+            auditIDs: parent.map { [own, $0.chain] } ?? [own])
+        let text = seal.seal(content)
+        let token = try await database.read { try $0.token(text, content) }
+        remember(token, since: changes)
+        return token
+    }
+
+    // MARK: Revoking and forgetting
+
+    func revoke(_ content: TokenContent, withChain: Bool, _ tx: Transaction) throws(Failure) {
+        var revocation = Revocation(issuedBefore: world.now, ends: content.expires)
+        if withChain { revocation.chain = content.chain } else { revocation.auditID = content.auditIDs.first }
+        try revoke(revocation, tx)
+    }
+
+    func revoke(allOf user: ID<User>, _ tx: Transaction) throws(Failure) {
+        let now = world.now
+        try revoke(Revocation(user: user, issuedBefore: now, ends: now + lifetime), tx)
+    }
+
+    private func revoke(_ revocation: Revocation, _ tx: Transaction) throws(Failure) {
+        try tx.insert(revocation)
+        tx.afterCommit { [self] in
+            state.withLock { state in
+                state.revocations.add(revocation)
+                state.changes += 1
+                let revocations = state.revocations
+                state.known = state.known.filter { !revocations.cover($0.value.content) }
+            }
+        }
+    }
+
+    /// Something changed that only this user's tokens stand on.
+    func forget(user: ID<User>) {
+        state.withLock { state in
+            state.changes += 1
+            for text in state.textsOfUser.removeValue(forKey: user.text) ?? [] { state.known[text] = nil }
+        }
+    }
+
+    /// Something changed that any token may stand on.
+    func forgetAll() {
+        state.withLock { state in
+            state.changes += 1
+            state.known.removeAll(keepingCapacity: true)
+            state.textsOfUser.removeAll(keepingCapacity: true)
+        }
+    }
+
+    /// Drops what no living token can be about, here and in the store.
+    func tidy() async throws(Failure) {
+        let now = world.now
+        try await database.write { try $0.deleteRevocations(endingBefore: now) }
+        state.withLock { state in
+            state.revocations.forget(endingBefore: now, lifetime: lifetime)
+            state.known = state.known.filter { $0.value.content.expires > now }
+            let known = state.known
+            state.textsOfUser = state.textsOfUser.compactMapValues { texts in
+                let left = texts.filter { known[$0] != nil }
+                return left.isEmpty ? nil : left
+            }
+        }
+    }
+}
+
+extension Failure {
+    /// One answer for tokens that never were, have expired or were revoked: which it is, is nobody's business.
+    static let noToken = Failure(.unauthenticated, "The request you have made requires authentication.")
+}

@@ -1,0 +1,60 @@
+import Base
+import Cloud
+import Glibc
+import Trace
+
+extension Command {
+    static let up = Command(
+        name: "up", summary: "Run a whole cloud in this process, until it is told to stop",
+        options: [
+            Option(name: "data", value: "DIR", summary: "where everything is kept (\(DataDirectory.usual.path))"),
+            Option(name: "listen", value: "ADDRESS", summary: "where to listen (127.0.0.1)"),
+            Option(name: "port", value: "PORT", summary: "one port for all services, instead of each one's own"),
+        ],
+        run: up)
+
+    private static func up(_ arguments: Arguments) async throws(Failure) {
+        let started = SystemClock().now
+        var settings = CloudSettings(data: arguments["data"].map { DataDirectory($0) } ?? .usual)
+        if let listen = arguments["listen"] { settings.listen = listen }
+        settings.port = try arguments.port("port")
+        settings.adminPassword = getenv("MARTLET_ADMIN_PASSWORD").map { String(cString: $0) }
+
+        let stop = Signals.stop()
+        try settings.data.take()
+        Terminal.say("data     \(settings.data.path)")
+        let log = Log(style: isatty(STDERR_FILENO) == 1 ? .people : .json)
+        let cloud = try await Cloud(settings, log: log)
+        try await cloud.prepare()
+        for name in cloud.names { Terminal.say("service  \(name)  \(settings.url(of: name))") }
+        try await serve(cloud, settings, started, until: stop)
+        Terminal.say("stopped")
+    }
+
+    private static func serve(
+        _ cloud: Cloud, _ settings: CloudSettings, _ started: Moment, until stop: Signals
+    ) async throws(Failure) {
+        let result = await withTaskGroup(of: Result<Void, Failure>.self) { group in
+            group.addTask {
+                do throws(Failure) {
+                    try await cloud.run { addresses in
+                        for address in addresses { Terminal.say("listen   \(address)") }
+                        let taken = (SystemClock().now - started).microseconds / 1_000
+                        Terminal.say(
+                            "ready    in \(taken) ms. Next: export OS_CLIENT_CONFIG_FILE=\(settings.data.path)/clouds.yaml OS_CLOUD=martlet; openstack catalog list"
+                        )
+                    }
+                    return .success(())
+                } catch { return .failure(error) }
+            }
+            group.addTask {
+                await stop.wait()
+                return .success(())
+            }
+            let first = await group.next() ?? .success(())
+            group.cancelAll()
+            return first
+        }
+        try result.get()
+    }
+}
