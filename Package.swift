@@ -52,6 +52,7 @@ let package = Package(
         kernel("SQL", "Base", "CMariaDB", "CSQLite"),
         kernel("HTTP", "Base", "IO", "COpenSSLTLS"),
         kernel("Policy", "Base", "SQL"),
+        kernel("Workflow", "Base", "SQL", "Trace"),
         kernel("API", "Base", "HTTP", "Policy", "SQL", "Trace"),
 
         service("Identity", "Crypto", "IO"),
@@ -71,5 +72,6 @@ let package = Package(
         tests("IO", "IO", "Base"),
         tests("Policy", "Policy", "SQL", "Base"),
         tests("SQL", "SQL", "Base"),
+        tests("Workflow", "Workflow", "Base", "SQL", "Trace"),
     ]
 )

@@ -1,0 +1,70 @@
+package import Base
+import Synchronization
+
+/// The trace that the running task belongs to. It travels with the task, so that nobody passes it on by hand.
+///
+///     try await Tracing.span("ask image for the bytes", .rest, by: "compute-node") { … }
+///
+/// Without a trace the body simply runs.
+package struct Tracing: Sendable {
+    package let trace: UInt64
+    package let parent: UInt64?
+    package let requestID: String
+    private let collector: Collector
+    private let world: World
+
+    @TaskLocal package static var current: Tracing?
+
+    /// A new story, or the continuation of one that a message brought.
+    package init(trace: UInt64, parent: UInt64? = nil, requestID: String, collector: Collector, world: World) {
+        self.trace = trace
+        self.parent = parent
+        self.requestID = requestID
+        self.collector = collector
+        self.world = world
+    }
+
+    private func below(_ span: UInt64) -> Tracing {
+        Tracing(trace: trace, parent: span, requestID: requestID, collector: collector, world: world)
+    }
+
+    /// Runs `body` as a span of the current trace.
+    package static func span<Value>(
+        _ name: @autoclosure () -> String, _ kind: Span.Kind, by actor: String,
+        _ body: () async throws(Failure) -> Value
+    ) async throws(Failure) -> Value {
+        guard let tracing = current else { return try await body() }
+        var span = Span(
+            trace: tracing.trace, id: tracing.world.chance.next(), parent: tracing.parent, name: name(), kind: kind,
+            actor: actor, start: tracing.world.now)
+        let result = await $current.withValue(tracing.below(span.id)) { () async -> Result<Value, Failure> in
+            do throws(Failure) { return .success(try await body()) } catch { return .failure(error) }
+        }
+        span.duration = tracing.world.now - span.start
+        if case .failure(let failure) = result { span.failure = failure.message }
+        tracing.collector.add(span)
+        return try result.get()
+    }
+
+    /// What has been collected since the last time: for whoever is about to write to the store anyway.
+    package func take() -> [Span] { collector.take() }
+
+    package func add(_ spans: [Span]) { for span in spans { collector.add(span) } }
+}
+
+/// Spans on their way to the store. Bounded: a story with more pages loses its last ones, never its memory.
+package final class Collector: Sendable {
+    private let spans = Mutex<[Span]>([])
+    private static let limit = 512
+
+    package init() {}
+
+    func add(_ span: Span) { spans.withLock { if $0.count < Collector.limit { $0.append(span) } } }
+
+    func take() -> [Span] {
+        spans.withLock { spans in
+            defer { spans = [] }
+            return spans
+        }
+    }
+}

@@ -1,0 +1,177 @@
+import Base
+import SQL
+import Trace
+
+extension Runnable {
+    /// Takes a run from where it stands as far as it goes: to its end, or to a wait.
+    package func carryOn(_ run: Run, _ runner: WorkflowRunner) async {
+        let tracing = Tracing(
+            trace: runner.world.chance.next(), requestID: run.requestID, collector: Collector(), world: runner.world)
+        await Tracing.$current.withValue(tracing) {
+            do throws(Failure) {
+                var journey = try Journey<W>(run: run, tools: tools, runner: runner)
+                try await journey.go()
+            } catch {
+                // The store is away, or the run was taken over. Its lease ends, and somebody goes on with it.
+                runner.log.warning("Run \(run.id) of \(run.workflow) stops here for now: \(error)")
+            }
+        }
+    }
+}
+
+/// One run on its way.
+private struct Journey<W: Workflow> {
+    var run: Run
+    var state: W.State
+    let tools: W.Tools
+    let runner: WorkflowRunner
+    private let steps = W.steps
+
+    /// Undos that fail are tried again, later and later; then somebody has to look.
+    private static var undoAttempts: Int { 8 }
+    /// How long a wait lets go of its run between two looks.
+    private static var waitPause: Duration { .milliseconds(500) }
+
+    init(run: Run, tools: W.Tools, runner: WorkflowRunner) throws(Failure) {
+        self.run = run
+        self.tools = tools
+        self.runner = runner
+        state = try W.State(run.state)
+    }
+
+    mutating func go() async throws(Failure) {
+        while !run.isOver {
+            guard !Task.isCancelled else { return }
+            guard let index = steps.firstIndex(where: { $0.name == run.step }) else {
+                throw .bug("Workflow \(W.name) has no step \"\(run.step)\".")
+            }
+            let goesOn =
+                run.direction == .forward ? try await forward(steps[index], index) : try await back(steps[index], index)
+            guard goesOn else { return }
+        }
+    }
+
+    // MARK: Forward
+
+    /// False when the run waits.
+    private mutating func forward(_ step: Step<W>, _ index: Int) async throws(Failure) -> Bool {
+        do throws(Failure) {
+            if run.isCancelled { throw Failure(.conflict, "It was cancelled.") }
+            guard try await perform(step) else { return try await pause(step) }
+            if index + 1 < steps.count { move(to: steps[index + 1]) } else { run.direction = .done }
+        } catch {
+            guard !Task.isCancelled else { throw error }
+            run.failure = error.message
+            run.failureKind = String(describing: error.kind)
+            run.direction = .undoing
+            run.attempts = 0
+            runner.log.info("Run \(run.id) of \(W.name) about \(run.subject) failed in \"\(step.name)\": \(error)")
+            if let retry = W.retry, run.retries < retry.times, error.kind == .unavailable, !run.isCancelled {
+                run.turnsAt = retry.step
+            }
+        }
+        try await save()
+        return true
+    }
+
+    private mutating func perform(_ step: Step<W>) async throws(Failure) -> Bool {
+        guard step.applies(state) else { return true }
+        let (tools, fault, before) = (tools, runner.fault, state)
+        let (isOver, after) = try await Tracing.span(step.name, .step, by: "conductor") { () async throws(Failure) in
+            do {
+                var state = before
+                try fault(.before, step.name)
+                let isOver = try await step.run(tools, &state)
+                try fault(.after, step.name)
+                return (isOver, state)
+            } catch { throw Failure(error) }
+        }
+        state = after
+        return isOver
+    }
+
+    private mutating func pause(_ step: Step<W>) async throws(Failure) -> Bool {
+        let now = runner.world.now
+        guard now < run.stepStarted + step.limit else {
+            throw Failure(.timedOut, "\"\(step.name)\" took longer than \(step.limit).")
+        }
+        run.heldUntil = now + Journey.waitPause
+        try await save(keepingLease: true)
+        return false
+    }
+
+    private mutating func move(to step: Step<W>) {
+        run.step = step.name
+        run.stepStarted = runner.world.now
+        run.attempts = 0
+    }
+
+    // MARK: Back
+
+    private mutating func back(_ step: Step<W>, _ index: Int) async throws(Failure) -> Bool {
+        do throws(Failure) {
+            if let undo = step.undo {
+                let (tools, before) = (tools, state)
+                state = try await Tracing.span("undo: \(step.name)", .step, by: "conductor") {
+                    () async throws(Failure) in
+                    do {
+                        var state = before
+                        try await undo(tools, &state)
+                        return state
+                    } catch { throw Failure(error) }
+                }
+            }
+        } catch {
+            guard !Task.isCancelled else { throw error }
+            return try await undoFailed(step, error)
+        }
+        if run.turnsAt == step.name {
+            run.turnsAt = nil
+            run.retries += 1
+            run.direction = .forward
+            move(to: step)
+        } else if index == 0 {
+            try await end(.undone)
+            return true
+        } else {
+            move(to: steps[index - 1])
+        }
+        try await save()
+        return true
+    }
+
+    private mutating func undoFailed(_ step: Step<W>, _ failure: Failure) async throws(Failure) -> Bool {
+        run.attempts += 1
+        runner.log.warning("Run \(run.id) of \(W.name): undoing \"\(step.name)\" failed (\(run.attempts)): \(failure)")
+        guard run.attempts < Journey.undoAttempts else {
+            runner.log.error(
+                "Run \(run.id) of \(W.name) about \(run.subject) is stuck in undoing \"\(step.name)\": \(failure)")
+            try await end(.stuck)
+            return true
+        }
+        run.heldUntil = runner.world.now + .milliseconds(200 << run.attempts)
+        try await save(keepingLease: true)
+        return false
+    }
+
+    /// Says what went wrong where users look, before the run counts as over.
+    private mutating func end(_ direction: Run.Direction) async throws(Failure) {
+        let kind = Failure.Kind.allCases.first { String(describing: $0) == run.failureKind } ?? .bug
+        do { try await W.failed(tools, state, Failure(kind, run.failure ?? "")) } catch { throw Failure(error) }
+        run.direction = direction
+        try await save()
+    }
+
+    // MARK: Saving
+
+    private mutating func save(keepingLease: Bool = false) async throws(Failure) {
+        run.state = state.json
+        if !keepingLease { run.heldUntil = runner.world.now + WorkflowRunner.lease }
+        let (saved, holder) = (run, runner.name)
+        let spans = Tracing.current?.take() ?? []
+        run.isCancelled = try await runner.database.write { tx in
+            try tx.keep(spans, of: saved.requestID, about: saved.subject)
+            return try tx.save(saved, holder: holder)
+        }
+    }
+}

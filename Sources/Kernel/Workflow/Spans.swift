@@ -1,0 +1,41 @@
+package import Base
+package import SQL
+package import Trace
+
+/// What changed the cloud is kept with the thing that it changed, written in the transaction that happens anyway.
+extension Transaction {
+    package func keep(_ spans: [Span], of requestID: String, about subject: String) throws(Failure) {
+        for span in spans {
+            try insert(
+                into: "span",
+                [
+                    "subject": subject, "trace": Int64(bitPattern: span.trace), "id": Int64(bitPattern: span.id),
+                    "parent": span.parent.map { Int64(bitPattern: $0) }, "request_id": requestID, "name": span.name,
+                    "kind": span.kind.rawValue, "actor": span.actor, "start_at": span.start,
+                    "duration": span.duration.microseconds, "failure": span.failure,
+                ])
+        }
+    }
+
+    /// The spans about a thing, or of a request, in the order in which they began.
+    package func spans(about subjectOrRequest: String) throws(Failure) -> [Span] {
+        try rows(
+            """
+            SELECT * FROM span WHERE subject = \(subjectOrRequest) OR request_id = \(subjectOrRequest)
+            ORDER BY start_at, position
+            """)
+    }
+}
+
+extension Span: Record {
+    package init(_ row: borrowing Row) throws(Failure) {
+        let trace = try row.integer("trace")
+        let id = try row.integer("id")
+        let parent = try row.optionalInteger("parent")
+        self.init(
+            trace: UInt64(bitPattern: Int64(trace)), id: UInt64(bitPattern: Int64(id)),
+            parent: parent.map { UInt64(bitPattern: Int64($0)) }, name: try row.text("name"),
+            kind: try row.value("kind"), actor: try row.text("actor"), start: try row.moment("start_at"),
+            duration: .microseconds(try row.integer("duration")), failure: try row.optionalText("failure"))
+    }
+}

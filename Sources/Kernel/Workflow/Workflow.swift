@@ -1,0 +1,87 @@
+package import Base
+
+/// A long operation as one list of named steps, each with its undo. Progress is saved after every step, so a crash
+/// repeats at most one, and a failure undoes the finished ones in reverse.
+///
+/// Two promises every step makes: `run` may be called twice, and `undo` may be called when `run` never finished.
+package protocol Workflow: Sendable {
+    associatedtype State: WorkflowState
+    associatedtype Tools: Sendable
+    static var name: String { get }
+    static var steps: [Step<Self>] { get }
+    static var retry: Retry? { get }
+    /// Called when a run has ended undone or stuck, with what went wrong: to say it where users look.
+    static func failed(_ tools: Tools, _ state: State, _ failure: Failure) async throws
+}
+
+extension Workflow {
+    package static var retry: Retry? { nil }
+    package static func failed(_ tools: Tools, _ state: State, _ failure: Failure) async throws {}
+}
+
+/// What a run knows, as it is saved between steps.
+package protocol WorkflowState: Sendable {
+    init(_ json: JSON) throws(Failure)
+    var json: JSON { get }
+}
+
+/// When a step fails for a reason that another try may help, undo back to an earlier step and go forward again.
+package struct Retry: Sendable {
+    package let step: String
+    package let times: Int
+
+    package init(from step: String, times: Int) {
+        self.step = step
+        self.times = times
+    }
+}
+
+package struct Step<W: Workflow>: Sendable {
+    package typealias Action = @Sendable (W.Tools, inout W.State) async throws -> Void
+    package typealias Question = @Sendable (W.Tools, inout W.State) async throws -> Bool
+
+    package let name: String
+    /// How long it may take before it counts as failed.
+    package let limit: Duration
+    let applies: @Sendable (W.State) -> Bool
+    let run: Question
+    let undo: Action?
+
+    /// Long enough for a large image over a slow network, short enough that nobody gives up on it first.
+    package static var usualLimit: Duration { .seconds(1_800) }
+
+    package init(
+        _ name: String, limit: Duration = usualLimit,
+        when applies: @escaping @Sendable (W.State) -> Bool = { _ in true },
+        _ run: @escaping Action, undo: Action? = nil
+    ) {
+        self.name = name
+        self.limit = limit
+        self.applies = applies
+        self.run = { tools, state in
+            try await run(tools, &state)
+            return true
+        }
+        self.undo = undo
+    }
+
+    /// A step that is over when `ask` says so, and has failed when its limit has passed. It is asked again when somebody
+    /// nudges the run, and now and then in any case.
+    package static func wait(
+        _ name: String, limit: Duration, when applies: @escaping @Sendable (W.State) -> Bool = { _ in true },
+        until ask: @escaping Question, undo: Action? = nil
+    ) -> Step {
+        Step(name: name, limit: limit, applies: applies, run: ask, undo: undo)
+    }
+
+    private init(
+        name: String, limit: Duration, applies: @escaping @Sendable (W.State) -> Bool, run: @escaping Question,
+        undo: Action?
+    ) {
+        self.name = name
+        self.limit = limit
+        self.applies = applies
+        self.run = run
+        self.undo = undo
+    }
+}

@@ -1,0 +1,139 @@
+package import Base
+package import SQL
+import Synchronization
+package import Trace
+
+/// Runs workflows: those that are started here, those that a crash left behind, those whose waiting is over.
+///
+/// The database is the truth: a run belongs to its holder until its lease ends, and whoever finds it abandoned takes it
+/// over from the step that was saved. `nudge` only makes it quick.
+package final class WorkflowRunner: Sendable {
+    /// Told of each moment in a run; tests throw from it to fail just before or just after a step.
+    package typealias Fault = @Sendable (FaultPoint, String) throws -> Void
+    package enum FaultPoint: Sendable, CaseIterable { case before, after }
+
+    let database: Database
+    let world: World
+    let log: Log
+    let fault: Fault
+    /// Who holds our runs. The same after a restart, so that what we left is ours to go on with at once.
+    let name: String
+    private let kinds: [String: any RunnableKind]
+    private let inbox = Inbox()
+
+    /// A holder that shows no sign of life for so long has lost its runs.
+    static let lease: Duration = .seconds(60)
+    /// How often what others abandoned, and what waits, is looked for.
+    private static let rounds: Duration = .seconds(1)
+    /// More at once would only wait for the same two cores and one disk.
+    private static let limit = 256
+
+    package init(
+        _ kinds: [any RunnableKind], name: String, database: Database, world: World, log: Log,
+        fault: @escaping Fault = { _, _ in }
+    ) {
+        self.kinds = Dictionary(kinds.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        self.name = name
+        self.database = database
+        self.world = world
+        self.log = log
+        self.fault = fault
+    }
+
+    /// Begins a run in the transaction that decides it: both happen, or neither.
+    package func start<W: Workflow>(
+        _: W.Type, about subject: String, _ state: W.State, _ tx: Transaction
+    ) throws(Failure) {
+        guard let first = W.steps.first else { throw .bug("Workflow \(W.name) has no steps.") }
+        let now = world.now
+        let run = Run(
+            id: .uuid(world.chance), workflow: W.name, subject: subject,
+            requestID: Tracing.current?.requestID ?? "req-" + UUID(world.chance).dashed, state: state.json,
+            step: first.name, started: now, stepStarted: now, holder: name, heldUntil: now + WorkflowRunner.lease)
+        try tx.insert(run)
+        tx.afterCommit { [inbox] in inbox.put(run) }
+    }
+
+    /// Something happened that a run may be waiting for.
+    package func nudge() { inbox.wake() }
+
+    // MARK: Life
+
+    /// Works until the task is cancelled. What is under way then is left where it stands, for the next to go on with.
+    package func run() async throws(Failure) {
+        let name = name
+        try await database.write { try $0.releaseRuns(of: name) }
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.ring() }
+            var running = 0
+            while !Task.isCancelled {
+                let runs = await inbox.take()
+                for run in runs {
+                    if running >= WorkflowRunner.limit, await group.next() != nil { running -= 1 }
+                    running += 1
+                    group.addTask { await self.carryOn(run) }
+                }
+            }
+            group.cancelAll()
+        }
+    }
+
+    /// Wakes the loop up regularly, with what nobody works on.
+    private func ring() async {
+        while !Task.isCancelled {
+            do {
+                let (now, name) = (world.now, name)
+                let claimed = try await database.write { tx in
+                    try tx.abandonedRuns(at: now, limit: WorkflowRunner.limit).filter {
+                        try tx.claim($0, holder: name, until: now + WorkflowRunner.lease)
+                    }
+                }
+                for run in claimed { inbox.put(run) }
+                try await inbox.pause(WorkflowRunner.rounds, world.clock)
+            } catch {
+                if !Task.isCancelled { log.error("Looking for abandoned work failed: \(error)") }
+                try? await world.clock.sleep(for: WorkflowRunner.rounds)
+            }
+        }
+        inbox.close()
+    }
+
+    private func carryOn(_ run: Run) async {
+        guard let kind = kinds[run.workflow] else {
+            return log.error("Run \(run.id): nobody here knows the workflow \(run.workflow).")
+        }
+        await kind.carryOn(run, self)
+    }
+
+    /// Works on everything that is due until nothing is, in the calling task. For tests, where time is theirs.
+    package func settle() async throws(Failure) {
+        while true {
+            let name = name
+            let now = world.now
+            var runs = inbox.takeNow()
+            if runs.isEmpty {
+                runs = try await database.write { tx in
+                    try tx.abandonedRuns(at: now, limit: WorkflowRunner.limit).filter {
+                        try tx.claim($0, holder: name, until: now + WorkflowRunner.lease)
+                    }
+                }
+            }
+            guard !runs.isEmpty else { return }
+            for run in runs { await carryOn(run) }
+        }
+    }
+}
+
+/// A workflow with its tools: what a runner can run.
+package protocol RunnableKind: Sendable {
+    var name: String { get }
+    func carryOn(_ run: Run, _ runner: WorkflowRunner) async
+}
+
+package struct Runnable<W: Workflow>: RunnableKind {
+    let tools: W.Tools
+
+    package init(_: W.Type, _ tools: W.Tools) { self.tools = tools }
+
+    package var name: String { W.name }
+}

@@ -1,0 +1,169 @@
+import Base
+import SQL
+import Synchronization
+import Testing
+import Trace
+
+@testable import Workflow
+
+/// Everything that a run can leave behind.
+final class Things: Sendable {
+    let made = Mutex<Set<String>>([])
+    let failures = Mutex<[Failure]>([])
+    let isOpen = Mutex(false)
+
+    func make(_ thing: String) { made.withLock { _ = $0.insert(thing) } }
+    func unmake(_ thing: String) { made.withLock { _ = $0.remove(thing) } }
+    var all: Set<String> { made.withLock { $0 } }
+}
+
+enum Build: Workflow {
+    static let name = "build"
+
+    struct State: WorkflowState {
+        var floors: [String] = []
+        init() {}
+        init(_ json: JSON) throws(Failure) { floors = json["floors"]?.array?.compactMap(\.string) ?? [] }
+        var json: JSON { ["floors": .array(floors.map { .string($0) })] }
+    }
+
+    static let retry: Retry? = Retry(from: "dig", times: 2)
+
+    static let steps: [Step<Build>] = [
+        Step("plan") { _, state in state.floors = ["ground", "first"] },
+        Step("dig", { tools, _ in tools.make("hole") }, undo: { tools, _ in tools.unmake("hole") }),
+        Step(
+            "build", { tools, state in for floor in state.floors { tools.make(floor) } },
+            undo: { tools, state in for floor in state.floors { tools.unmake(floor) } }),
+        .wait("dry", limit: .seconds(60)) { tools, _ in tools.isOpen.withLock { $0 } },
+        Step("paint", { tools, _ in tools.make("paint") }, undo: { tools, _ in tools.unmake("paint") }),
+    ]
+
+    static func failed(_ tools: Things, _ state: State, _ failure: Failure) async throws {
+        tools.failures.withLock { $0.append(failure) }
+    }
+}
+
+final class TestClock: Clock {
+    private let time = Mutex(Moment(seconds: 1_000_000))
+    var now: Moment { time.withLock { $0 } }
+    func pass(_ duration: Duration) { time.withLock { $0 = $0 + duration } }
+    func sleep(for duration: Duration) async throws(CancellationError) { pass(duration) }
+}
+
+@Suite struct WorkflowTests {
+    let things = Things()
+    let clock = TestClock()
+    let database: Database
+    let built: Set = ["hole", "ground", "first", "paint"]
+
+    init() async throws {
+        database = try Database(.memory)
+        try await database.migrate("workflow", [Run.created], at: clock.now)
+        things.isOpen.withLock { $0 = true }
+    }
+
+    func runner(_ name: String = "one", fault: @escaping WorkflowRunner.Fault = { _, _ in }) -> WorkflowRunner {
+        WorkflowRunner(
+            [Runnable(Build.self, things)], name: name, database: database,
+            world: World(clock: clock, chance: SeededChance(seed: 1)), log: .silent, fault: fault)
+    }
+
+    func start(_ runner: WorkflowRunner) async throws {
+        try await database.write { try runner.start(Build.self, about: "house", Build.State(), $0) }
+    }
+
+    func onlyRun() async throws -> Run { try #require(try await database.read { try $0.runs(about: "house") }.first) }
+
+    @Test func aRunThatSucceedsHasDoneEveryStep() async throws {
+        let runner = runner()
+        try await start(runner)
+        try await runner.settle()
+        #expect(things.all == built)
+        #expect(try await onlyRun().direction == .done)
+        let spans = try await database.read { try $0.spans(about: "house") }
+        #expect(spans.map(\.name) == ["plan", "dig", "build", "dry", "paint"])
+    }
+
+    @Test(arguments: Build.steps.map(\.name), WorkflowRunner.FaultPoint.allCases)
+    func aRunThatFailsLeavesNothingBehind(at broken: String, point: WorkflowRunner.FaultPoint) async throws {
+        let runner = runner { if ($0, $1) == (point, broken) { throw Failure.invalid("broken") } }
+        try await start(runner)
+        try await runner.settle()
+        #expect(things.all.isEmpty)
+        #expect(try await onlyRun().direction == .undone)
+        #expect(things.failures.withLock { $0.map(\.message) } == ["broken"])
+    }
+
+    @Test func whatMayPassIsTriedAgain() async throws {
+        let left = Mutex(2)
+        let runner = runner { point, step in
+            guard point == .after, step == "build",
+                left.withLock({
+                    $0 -= 1
+                    return $0 >= 0
+                })
+            else { return }
+            throw Failure.unavailable("rain")
+        }
+        try await start(runner)
+        try await runner.settle()
+        #expect(things.all == built)
+        #expect(try await onlyRun().retries == 2)
+    }
+
+    /// A process that dies before or after any step leaves a run that another goes on with.
+    @Test(arguments: Build.steps.map(\.name), WorkflowRunner.FaultPoint.allCases)
+    func anotherProcessGoesOnAfterACrash(at step: String, point: WorkflowRunner.FaultPoint) async throws {
+        let first = runner {
+            if ($0, $1) == (point, step) {
+                withUnsafeCurrentTask { $0?.cancel() }
+                throw CancellationError()
+            }
+        }
+        try await start(first)
+        await Task { try? await first.settle() }.value
+        #expect(try await !onlyRun().isOver)
+
+        clock.pass(.seconds(61))
+        try await runner("two").settle()
+        #expect(things.all == built)
+        #expect(try await onlyRun().direction == .done)
+    }
+
+    @Test func waitingEndsWhenItIsOver() async throws {
+        things.isOpen.withLock { $0 = false }
+        let runner = runner()
+        try await start(runner)
+        try await runner.settle()
+        #expect(try await onlyRun().step == "dry")
+
+        things.isOpen.withLock { $0 = true }
+        clock.pass(.seconds(1))
+        try await runner.settle()
+        #expect(things.all == built)
+    }
+
+    @Test func waitingHasALimit() async throws {
+        things.isOpen.withLock { $0 = false }
+        let runner = runner()
+        try await start(runner)
+        try await runner.settle()
+        clock.pass(.seconds(61))
+        try await runner.settle()
+        #expect(things.all.isEmpty)
+        #expect(try await onlyRun().direction == .undone)
+    }
+
+    @Test func aCancelledRunUndoesWhatItDid() async throws {
+        things.isOpen.withLock { $0 = false }
+        let runner = runner()
+        try await start(runner)
+        try await runner.settle()
+        try await database.write { try $0.cancelRuns(of: Build.name, about: "house") }
+        clock.pass(.seconds(1))
+        try await runner.settle()
+        #expect(things.all.isEmpty)
+        #expect(try await onlyRun().direction == .undone)
+    }
+}
