@@ -52,6 +52,7 @@ let package = Package(
         kernel("SQL", "Base", "CMariaDB", "CSQLite"),
         kernel("HTTP", "Base", "IO", "COpenSSLTLS"),
         kernel("Policy", "Base", "SQL"),
+        kernel("Bus", "Base", "Trace"),
         kernel("Workflow", "Base", "SQL", "Trace"),
         kernel("API", "Base", "HTTP", "Policy", "SQL", "Trace"),
 
@@ -65,6 +66,7 @@ let package = Package(
         module("", "CloudTesting", ["API", "Base", "HTTP", "Policy", "Trace"]),
 
         tests("Base", "Base"),
+        tests("Bus", "Bus", "Base"),
         tests("Config", "Config", "Base"),
         tests("Crypto", "Crypto", "Base"),
         tests("HTTP", "HTTP", "IO", "Base"),

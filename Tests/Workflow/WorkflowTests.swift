@@ -20,7 +20,7 @@ final class Things: Sendable {
 enum Build: Workflow {
     static let name = "build"
 
-    struct State: WorkflowState {
+    struct State: JSONCoded {
         var floors: [String] = []
         init() {}
         init(_ json: JSON) throws(Failure) { floors = json["floors"]?.array?.compactMap(\.string) ?? [] }

@@ -5,7 +5,8 @@ package import Base
 ///
 /// Two promises every step makes: `run` may be called twice, and `undo` may be called when `run` never finished.
 package protocol Workflow: Sendable {
-    associatedtype State: WorkflowState
+    /// What a run knows, as it is saved between steps.
+    associatedtype State: JSONCoded
     associatedtype Tools: Sendable
     static var name: String { get }
     static var steps: [Step<Self>] { get }
@@ -17,12 +18,6 @@ package protocol Workflow: Sendable {
 extension Workflow {
     package static var retry: Retry? { nil }
     package static func failed(_ tools: Tools, _ state: State, _ failure: Failure) async throws {}
-}
-
-/// What a run knows, as it is saved between steps.
-package protocol WorkflowState: Sendable {
-    init(_ json: JSON) throws(Failure)
-    var json: JSON { get }
 }
 
 /// When a step fails for a reason that another try may help, undo back to an earlier step and go forward again.
