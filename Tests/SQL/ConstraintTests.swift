@@ -14,7 +14,7 @@ import Testing
         }
     }
 
-    @Test(arguments: Store.allCases) func aUniqueKeyIsNamedByItsColumns(_ store: Store) async throws {
+    @Test(arguments: Store.all) func aUniqueKeyIsNamedByItsColumns(_ store: Store) async throws {
         try await store.withShelf { database in
             try await database.write { try $0.insert("a") }
             let sameTitle = await violation(database) { try $0.insert(Book(id: ID("b"), title: "a")) }
@@ -30,7 +30,7 @@ import Testing
         }
     }
 
-    @Test(arguments: Store.allCases) func aForeignKeyHoldsBothEnds(_ store: Store) async throws {
+    @Test(arguments: Store.all) func aForeignKeyHoldsBothEnds(_ store: Store) async throws {
         try await store.withShelf { database in
             let dangling = await violation(database) { try $0.lend("none", to: "Ada") }
             #expect(dangling?.kind == .foreignKey)
@@ -43,14 +43,14 @@ import Testing
         }
     }
 
-    @Test(arguments: Store.allCases) func aCheckHolds(_ store: Store) async throws {
+    @Test(arguments: Store.all) func aCheckHolds(_ store: Store) async throws {
         try await store.withShelf { database in
             let book = Book(id: ID("a"), title: "a", pages: 0)
             #expect(await violation(database) { try $0.insert(book) }?.kind == .check)
         }
     }
 
-    @Test(arguments: Store.allCases) func whatMustBeThereAndIsNotIsABug(_ store: Store) async throws {
+    @Test(arguments: Store.all) func whatMustBeThereAndIsNotIsABug(_ store: Store) async throws {
         try await store.withShelf { database in
             await #expect {
                 try await database.write { try $0.run("INSERT INTO book (id, title) VALUES ('a', NULL)") }

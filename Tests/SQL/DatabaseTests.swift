@@ -6,7 +6,7 @@ import Testing
 struct Refused: Error {}
 
 @Suite struct DatabaseTests {
-    @Test(arguments: Store.allCases) func aRowComesBackAsItWasWritten(_ store: Store) async throws {
+    @Test(arguments: Store.all) func aRowComesBackAsItWasWritten(_ store: Store) async throws {
         try await store.withShelf { database in
             let full = Book(
                 id: ID("full"), title: "Šílený “martlet” 🐦\0'; DROP TABLE book; --", kind: .atlas, pages: .max,
@@ -22,7 +22,7 @@ struct Refused: Error {}
         }
     }
 
-    @Test(arguments: Store.allCases) func aWriteThatThrowsChangesNothing(_ store: Store) async throws {
+    @Test(arguments: Store.all) func aWriteThatThrowsChangesNothing(_ store: Store) async throws {
         try await store.withShelf { database in
             await #expect(throws: Failure.self) {
                 try await database.write { tx in
@@ -35,7 +35,7 @@ struct Refused: Error {}
         }
     }
 
-    @Test(arguments: Store.allCases) func anAttemptIsUndoneAlone(_ store: Store) async throws {
+    @Test(arguments: Store.all) func anAttemptIsUndoneAlone(_ store: Store) async throws {
         try await store.withShelf { database in
             try await database.write { tx in
                 try tx.insert("a")
@@ -50,7 +50,7 @@ struct Refused: Error {}
         }
     }
 
-    @Test(arguments: Store.allCases) func aConflictCanBeCaughtAndTheTransactionGoesOn(_ store: Store) async throws {
+    @Test(arguments: Store.all) func aConflictCanBeCaughtAndTheTransactionGoesOn(_ store: Store) async throws {
         try await store.withShelf { database in
             try await database.write { tx in
                 try tx.insert("a")
@@ -61,7 +61,7 @@ struct Refused: Error {}
         }
     }
 
-    @Test(arguments: Store.allCases) func hooksRunAfterTheCommitAndBeforeTheCallerGoesOn(_ store: Store) async throws {
+    @Test(arguments: Store.all) func hooksRunAfterTheCommitAndBeforeTheCallerGoesOn(_ store: Store) async throws {
         try await store.withShelf { database in
             let log = Mutex<[String]>([])
             let note: @Sendable (String) -> Void = { line in log.withLock { $0.append(line) } }
@@ -82,7 +82,7 @@ struct Refused: Error {}
         }
     }
 
-    @Test(arguments: Store.allCases) func manyWritersAtOnceAreAllHeard(_ store: Store) async throws {
+    @Test(arguments: Store.all) func manyWritersAtOnceAreAllHeard(_ store: Store) async throws {
         try await store.withShelf { database in
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for writer in 0..<64 {
@@ -97,7 +97,7 @@ struct Refused: Error {}
         }
     }
 
-    @Test(arguments: Store.allCases) func aReaderSeesWhatWasCommittedBefore(_ store: Store) async throws {
+    @Test(arguments: Store.all) func aReaderSeesWhatWasCommittedBefore(_ store: Store) async throws {
         try await store.withShelf { database in
             for number in 0..<20 {
                 try await database.write { try $0.insert("\(number)") }
@@ -133,7 +133,7 @@ struct Refused: Error {}
         }
     }
 
-    @Test(arguments: Store.allCases) func aClosedDatabaseRefuses(_ store: Store) async throws {
+    @Test(arguments: Store.all) func aClosedDatabaseRefuses(_ store: Store) async throws {
         try await store.withDatabase { database in
             await database.close()
             await #expect { try await database.read { _ in } } throws: { ($0 as? Failure)?.kind == .unavailable }

@@ -16,7 +16,7 @@ import Testing
         try await database.appliedMigrations().map(\.name)
     }
 
-    @Test(arguments: Store.allCases, 0...3)
+    @Test(arguments: Store.all, 0...3)
     func everyEarlierStateComesUpToDate(_ store: Store, _ state: Int) async throws {
         try await store.withDatabase { database in
             try await database.migrate("library", Array(history.prefix(state)), at: now)
@@ -34,7 +34,7 @@ import Testing
         }
     }
 
-    @Test(arguments: Store.allCases) func comingUpToDateTwiceIsComingUpToDateOnce(_ store: Store) async throws {
+    @Test(arguments: Store.all) func comingUpToDateTwiceIsComingUpToDateOnce(_ store: Store) async throws {
         try await store.withDatabase { database in
             try await database.migrate("library", history, at: now)
             try await database.migrate("library", history, at: now + .seconds(1))
@@ -42,7 +42,7 @@ import Testing
         }
     }
 
-    @Test(arguments: Store.allCases) func servicesHaveTheirOwnHistories(_ store: Store) async throws {
+    @Test(arguments: Store.all) func servicesHaveTheirOwnHistories(_ store: Store) async throws {
         try await store.withDatabase { database in
             try await database.migrate("library", Array(history.prefix(1)), at: now)
             try await database.migrate(
@@ -51,7 +51,7 @@ import Testing
         }
     }
 
-    @Test(arguments: Store.allCases) func anotherHistoryIsRefused(_ store: Store) async throws {
+    @Test(arguments: Store.all) func anotherHistoryIsRefused(_ store: Store) async throws {
         try await store.withDatabase { database in
             try await database.migrate("library", history, at: now)
             let others: [[Migration]] = [
@@ -64,7 +64,7 @@ import Testing
         }
     }
 
-    @Test(arguments: Store.allCases) func aStepThatFailedIsTakenUpWhereItBroke(_ store: Store) async throws {
+    @Test(arguments: Store.all) func aStepThatFailedIsTakenUpWhereItBroke(_ store: Store) async throws {
         try await store.withDatabase { database in
             let broken = Migration(
                 "count books", history[1].statements[0], "CREATE INDEX shelf_by_room ON nowhere (room)")

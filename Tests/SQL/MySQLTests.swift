@@ -6,7 +6,8 @@ import Testing
 @testable import SQL
 
 /// What only a server can do to its clients: deadlocks and broken connections.
-@Suite struct MySQLTests {
+@Suite(.enabled(if: MariaDB.isInstalled, "MariaDB is not installed: apt-get install mariadb-server"))
+struct MySQLTests {
     private func withShelf(_ body: (Database) async throws -> Void) async throws {
         try await Store.mariadb.withShelf(body)
     }

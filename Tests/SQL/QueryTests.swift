@@ -30,7 +30,7 @@ import Testing
         #expect(SQL.list(Array(0..<3_000)).values.count == 3_000)
     }
 
-    @Test(arguments: Store.allCases) func listsFindTheirOwn(_ store: Store) async throws {
+    @Test(arguments: Store.all) func listsFindTheirOwn(_ store: Store) async throws {
         try await store.withShelf { database in
             try await database.write { tx in for id in ["a", "b", "c", "d"] { try tx.insert(id) } }
             try await database.read { tx throws in
@@ -42,7 +42,7 @@ import Testing
         }
     }
 
-    @Test(arguments: Store.allCases) func textsCompareByteByByte(_ store: Store) async throws {
+    @Test(arguments: Store.all) func textsCompareByteByByte(_ store: Store) async throws {
         try await store.withShelf { database in
             let titles = ["B", "a", "a ", "z", "Ä", "ä"]
             try await database.write { tx in for title in titles { try tx.insert(title) } }
@@ -54,7 +54,7 @@ import Testing
         }
     }
 
-    @Test(arguments: Store.allCases) func patternsMeanWhatTheySay(_ store: Store) async throws {
+    @Test(arguments: Store.all) func patternsMeanWhatTheySay(_ store: Store) async throws {
         try await store.withShelf { database in
             let titles = ["100%", "1000", "Ask!", "ask_me", "askXme", #"back\slash"#]
             try await database.write { tx in for title in titles { try tx.insert(title) } }
@@ -68,7 +68,7 @@ import Testing
         }
     }
 
-    @Test(arguments: Store.allCases) func anInsertCanMeetARow(_ store: Store) async throws {
+    @Test(arguments: Store.all) func anInsertCanMeetARow(_ store: Store) async throws {
         try await store.withShelf { database in
             @Sendable func put(_ title: String, _ rule: SQL) async throws {
                 try await database.write { tx in
@@ -85,7 +85,7 @@ import Testing
         }
     }
 
-    @Test(arguments: Store.allCases) func serialNumbersGrow(_ store: Store) async throws {
+    @Test(arguments: Store.all) func serialNumbersGrow(_ store: Store) async throws {
         try await store.withShelf { database in
             let numbers = try await database.write { tx in
                 try tx.insert("a")
@@ -97,7 +97,7 @@ import Testing
         }
     }
 
-    @Test(arguments: Store.allCases) func rowsAreCountedWhenTheyAreMet(_ store: Store) async throws {
+    @Test(arguments: Store.all) func rowsAreCountedWhenTheyAreMet(_ store: Store) async throws {
         try await store.withShelf { database in
             try await database.write { tx in
                 for id in ["a", "b", "c"] { try tx.insert(id) }
@@ -108,7 +108,7 @@ import Testing
         }
     }
 
-    @Test(arguments: Store.allCases) func queriesWithinQueries(_ store: Store) async throws {
+    @Test(arguments: Store.all) func queriesWithinQueries(_ store: Store) async throws {
         try await store.withShelf { database in
             try await database.write { tx in for id in ["a", "b"] { try tx.insert(id) } }
             let pairs = try await database.read { tx in
@@ -125,7 +125,7 @@ import Testing
         }
     }
 
-    @Test(arguments: Store.allCases) func sumsAreNumbers(_ store: Store) async throws {
+    @Test(arguments: Store.all) func sumsAreNumbers(_ store: Store) async throws {
         try await store.withShelf { database in
             try await database.write { tx throws in
                 #expect(try tx.count("SELECT SUM(pages) FROM book") == 0)
@@ -137,7 +137,7 @@ import Testing
         }
     }
 
-    @Test(arguments: Store.allCases) func aColumnThatIsNotThereIsNamed(_ store: Store) async throws {
+    @Test(arguments: Store.all) func aColumnThatIsNotThereIsNamed(_ store: Store) async throws {
         try await store.withShelf { database in
             try await database.write { try $0.insert("a") }
             func message(_ read: @escaping @Sendable (borrowing Row) throws -> Void) async -> String? {

@@ -124,14 +124,19 @@ import Testing
         }
     }
 
+    /// A megabyte each.
+    private func insertLargeBooks(_ numbers: Range<UInt8>, into database: Database) async throws {
+        for number in numbers {
+            let cover = [UInt8](repeating: number, count: 1 << 20)
+            try await database.write { try $0.insert(Book(id: ID("\(number)"), title: "\(number)", cover: cover)) }
+        }
+    }
+
     @Test func theLogIsMovedIntoTheFileInTime() async throws {
         try await withTemporaryPath { path in
             let database = try Database(.file(path))
             try await database.migrate("library", Book.migrations, at: Moment(seconds: 0))
-            for number in 0..<64 {
-                let cover = [UInt8](repeating: UInt8(number), count: 1 << 20)
-                try await database.write { try $0.insert(Book(id: ID("\(number)"), title: "\(number)", cover: cover)) }
-            }
+            try await insertLargeBooks(0..<64, into: database)
             #expect(try Data(contentsOf: URL(filePath: path + "-wal")).count < 32 << 20)
             await database.close()
             #expect(!FileManager.default.fileExists(atPath: path + "-wal"))
@@ -139,6 +144,42 @@ import Testing
             #expect(try await again.read { try $0.count("SELECT COUNT(*) FROM book") } == 64)
             await again.close()
         }
+    }
+
+    @Test func aReaderThatStaysKeepsTheLogOnlyWhileItStays() async throws {
+        try await withTemporaryPath { path in
+            let database = try Database(.file(path))
+            try await database.migrate("library", Book.migrations, at: Moment(seconds: 0))
+            let (looking, looks) = AsyncStream.makeStream(of: Void.self)
+            let gate = Gate()
+            async let count = database.read { tx in
+                _ = try tx.ids()
+                looks.finish()
+                gate.wait()
+                return try tx.count("SELECT COUNT(*) FROM book")
+            }
+            for await _ in looking {}
+            try await insertLargeBooks(0..<48, into: database)
+            gate.open()
+            #expect(try await count == 0)
+            let size = try Data(contentsOf: URL(filePath: path + "-wal")).count
+            try await insertLargeBooks(48..<112, into: database)
+            #expect(try Data(contentsOf: URL(filePath: path + "-wal")).count < size + (32 << 20))
+            await database.close()
+        }
+    }
+
+    @Test func aQueueHasAnEnd() {
+        let queue = Queue<Int>(room: 2)
+        #expect(queue.put(1) == nil)
+        #expect(queue.put(2) == nil)
+        #expect(queue.put(3)?.kind == .unavailable)
+        #expect(queue.take(atMost: 10) == [1, 2])
+        #expect(queue.put(4) == nil)
+        queue.close()
+        #expect(queue.put(5)?.kind == .unavailable)
+        #expect(queue.take(atMost: 10) == [4])
+        #expect(queue.take(atMost: 10).isEmpty)
     }
 
     @Test func statementsAreKeptWithinBounds() throws {

@@ -26,9 +26,20 @@ extension SQL {
 
     /// `INSERT INTO table (…) VALUES (…)`, each value beside its column.
     package static func insert(into table: StaticString, _ values: KeyValuePairs<StaticString, any Bindable>) -> SQL {
-        let columns = values.map { $0.key.description }.joined(separator: ", ")
-        let places = values.map { _ in "?" }.joined(separator: ", ")
-        return SQL(text: "INSERT INTO \(table) (\(columns)) VALUES (\(places))", values: values.map { $0.value.bound })
+        var text = "INSERT INTO \(table) ("
+        var places = ") VALUES ("
+        var bound: [Value] = []
+        bound.reserveCapacity(values.count)
+        for (column, value) in values {
+            if !bound.isEmpty {
+                text += ", "
+                places += ", "
+            }
+            text += column.description
+            places += "?"
+            bound.append(value.bound)
+        }
+        return SQL(text: text + places + ")", values: bound)
     }
 
     /// `a = ?, b = ?` for `UPDATE … SET`, each value beside its column.

@@ -11,6 +11,9 @@ final class SQLiteConnection: Connection {
     /// Pages in the write-ahead log after the last commit, as SQLite tells its hook.
     private let logPages = UnsafeMutablePointer<Int32>.allocate(capacity: 1)
 
+    /// How much of the log the last checkpoint was about.
+    private var pagesMoved: Int32 = 0
+
     /// In memory without a path.
     init(path: String?, role: Role) throws(Failure) {
         var opened: OpaquePointer?
@@ -89,12 +92,16 @@ final class SQLiteConnection: Connection {
 }
 
 extension SQLiteConnection {
-    /// Moves what was committed from the log into the database file, as far as readers allow. 16 MB of log is where
-    /// reading through it begins to cost more than moving it.
+    /// Moves what was committed from the log into the database file: every 16 MB of log, where reading through it begins
+    /// to cost more than moving it. Readers that overlap without end could keep the log from ever starting anew; when it
+    /// has reached 256 MB they are waited for.
     func checkpointIfDue() {
-        guard logPages.pointee >= 4_096 else { return }
-        logPages.pointee = 0
-        sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_PASSIVE, nil, nil)
+        let pages = logPages.pointee
+        if pages < pagesMoved { pagesMoved = 0 }
+        guard pages - pagesMoved >= 4_096 else { return }
+        let mode = pages < 65_536 ? SQLITE_CHECKPOINT_PASSIVE : SQLITE_CHECKPOINT_RESTART
+        sqlite3_wal_checkpoint_v2(handle, nil, mode, nil, nil)
+        pagesMoved = pages
     }
 
     /// What a result code of SQLite's means for the caller.

@@ -74,8 +74,10 @@ final class SQLiteStatement: Statement {
         }
     }
 
+    /// Lets go of what was bound, too: it may be large, or a secret.
     func finish() {
         sqlite3_reset(handle)
+        sqlite3_clear_bindings(handle)
         isFree = true
     }
 }
