@@ -14,7 +14,8 @@ import Testing
     ]
 
     static let splices = [
-        "\r\n", "\n", "\r", " ", "\t", "\0", ":", "Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n", "0\r\n\r\n",
+        "\r\n", "\n", "\r", " ", "\t", "\0", ":", "Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n",
+        "0\r\n\r\n",
         "Host: b\r\n", ", ", "chunked", "HTTP/1.1", "\r\n ", ";", "ffffffffffffffff", "\u{ff}", "GET ",
     ]
 
