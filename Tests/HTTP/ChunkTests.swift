@@ -42,8 +42,8 @@ func decodeChunks(_ pieces: [[UInt8]]) throws(HTTPRefusal) -> (body: [UInt8], re
     }
 
     @Test func linesBetweenChunksHaveALimit() {
-        let extension_ = "1;" + String(repeating: "x", count: 2_000)
-        #expect(throws: HTTPRefusal.self) { try decodeChunks([Array(extension_.utf8)]) }
+        let endless = "1;" + String(repeating: "x", count: 2_000)
+        #expect(throws: HTTPRefusal.self) { try decodeChunks([Array(endless.utf8)]) }
         let trailers = "0\r\n" + String(repeating: "Trailer: x\r\n", count: 2_000)
         #expect(throws: HTTPRefusal.self) { try decodeChunks([Array(trailers.utf8)]) }
     }
