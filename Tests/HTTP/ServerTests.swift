@@ -126,7 +126,8 @@ import Testing
     }
 
     @Test(arguments: [204, 304]) func someAnswersHaveNoBody(status: Int) async throws {
-        try await withServer(handler: { _ in HTTPResponse(status, body: .bytes([1, 2, 3])) }) { client in
+        let handler: HTTPServer.Handler = { _ in HTTPResponse(status, body: .bytes([1, 2, 3])) }
+        try await withServer(handler: handler) { client in
             let answer = try await client.talk("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
             #expect(answer.hasSuffix("\r\n\r\n"))
             #expect(answer.header("Content-Length") == nil)

@@ -3,12 +3,12 @@ import IO
 
 /// One connection of a server: requests one after the other, each answered before the next is read.
 ///
-/// An actor on the loop of its stream. Its whole life is `serve()`, one task; a handler that doesn't wait for anything
+/// An actor on the loop of its socket. Its whole life is `serve()`, one task; a handler that doesn't wait for anything
 /// costs no switch of task or thread.
 actor HTTPConnection {
-    let stream: Stream
+    let socket: Socket
     let service: HTTPService
-    nonisolated var unownedExecutor: UnownedSerialExecutor { stream.loop.asUnownedSerialExecutor() }
+    nonisolated var unownedExecutor: UnownedSerialExecutor { socket.loop.asUnownedSerialExecutor() }
 
     /// What has been read and not yet used begins at `place`.
     var input: [UInt8] = []
@@ -29,12 +29,12 @@ actor HTTPConnection {
     /// The client may still be sending: hanging up at once would destroy the answer on its way.
     var mustLinger = false
 
-    init(_ stream: Stream, service: HTTPService, scheme: String) {
-        self.stream = stream
+    init(_ socket: Socket, service: HTTPService, scheme: String) {
+        self.socket = socket
         self.service = service
         self.scheme = scheme
-        local = stream.local
-        peer = stream.peer
+        local = socket.local
+        peer = socket.peer
     }
 
     func serve() async {
@@ -43,14 +43,16 @@ actor HTTPConnection {
             guard await answer(request, with: response) else { break }
         }
         if mustLinger { await linger() }
-        await stream.close()
+        socket.close()
     }
 
     /// Finishes what is in flight and takes no more.
     func stop() async {
         isStopping = true
-        if isIdle { await stream.close() }
+        if isIdle { socket.close() }
     }
+
+    func abort() { socket.close() }
 
     // MARK: The next request
 
@@ -70,10 +72,10 @@ actor HTTPConnection {
         var deadline: Deadline?
         while try !parser.parse(input.span) {
             let hasBegun = place < input.count
-            if hasBegun && deadline == nil { deadline = .after(service.limits.slowHead) }
+            if hasBegun && deadline == nil { deadline = socket.deadline(service.slowHead) }
             do throws(Failure) {
                 guard let bytes = try await readMore(by: deadline) else { return nil }
-                input.append(contentsOf: bytes)
+                if hasBegun { input += bytes } else { input = bytes }
             } catch {
                 if hasBegun && error.kind == .timedOut {
                     throw HTTPRefusal(408, "The request took too long to arrive.")
@@ -86,13 +88,13 @@ actor HTTPConnection {
     }
 
     private func readMore(by deadline: Deadline?) async throws(Failure) -> [UInt8]? {
-        guard deadline == nil else { return try await stream.read(by: deadline ?? .never) }
+        guard deadline == nil else { return try await socket.read(by: deadline ?? .never) }
         guard !isStopping else { return nil }
         input = []
         place = 0
         isIdle = true
         defer { isIdle = false }
-        return try await stream.read(by: .after(service.limits.idle))
+        return try await socket.read(by: socket.deadline(service.idle))
     }
 
     private func request(_ head: HTTPHeadParser) throws(HTTPRefusal) -> HTTPRequest {
@@ -130,16 +132,16 @@ actor HTTPConnection {
     /// For one connection too many: says so without waiting for what it has to say.
     func turnAway() async {
         await refuse(HTTPRefusal(503, "There are too many connections just now."))
-        await stream.close()
+        socket.close()
     }
 
     /// How long, and for how much, a client is listened to that didn't stop sending.
     private static let lingering = (time: Duration.seconds(2), bytes: 4 * 1024 * 1024)
 
     private func linger() async {
-        await stream.finishWriting()
+        socket.finishWriting()
         let deadline = Deadline.after(HTTPConnection.lingering.time)
         var left = HTTPConnection.lingering.bytes
-        while left > 0, let bytes = try? await stream.read(by: deadline) { left -= bytes.count }
+        while left > 0, let bytes = try? await socket.read(by: deadline) { left -= bytes.count }
     }
 }

@@ -42,28 +42,28 @@ extension HTTPConnection: HTTPBodySink {
             output.reserveCapacity(512 + (isSmall ? body.count : 0))
             writeHead(response, isHead: false, keepsAlive: keepsAlive, to: &output)
             if isSmall { output.append(contentsOf: body) }
-            try await stream.write(output, moreFollows: !isSmall, by: patience)
+            try await socket.write(output, moreFollows: !isSmall, by: patience)
             if !isSmall { try await send(body) }
             return
         }
         output.reserveCapacity(512)
         writeHead(response, isHead: isHead, keepsAlive: keepsAlive, to: &output)
         guard !isHead, HTTPConnection.mayHaveBody(response.status) else {
-            try await stream.write(output, by: patience)
+            try await socket.write(output, by: patience)
             return
         }
         switch response.body {
-        case .none, .bytes, .webSocket: try await stream.write(output, by: patience)
+        case .none, .bytes, .webSocket: try await socket.write(output, by: patience)
         case .file(let slice):
-            try await stream.write(output, moreFollows: slice.length > 0, by: patience)
+            try await socket.write(output, moreFollows: slice.length > 0, by: patience)
             try await send(slice)
         case .stream(let length, let produce):
-            try await stream.write(output, by: patience)
+            try await socket.write(output, by: patience)
             try await send(length, produce)
         }
     }
 
-    private var patience: Deadline { .after(service.limits.slowBody) }
+    private var patience: Deadline { socket.deadline(service.slowBody) }
 
     // MARK: The head
 
@@ -130,7 +130,7 @@ extension HTTPConnection: HTTPBodySink {
         var start = 0
         while start < body.count {
             let end = min(start + HTTPConnection.sentAtOnce, body.count)
-            try await stream.write(Array(body[start..<end]), by: patience)
+            try await socket.write(Array(body[start..<end]), by: patience)
             start = end
         }
     }
@@ -139,7 +139,7 @@ extension HTTPConnection: HTTPBodySink {
         var start = 0
         while start < slice.length {
             let count = min(HTTPConnection.sentAtOnce, slice.length - start)
-            try await stream.sendFile(slice, start..<(start + count), by: patience)
+            try await socket.sendFile(slice, start..<(start + count), by: patience)
             start += count
         }
     }
@@ -155,7 +155,7 @@ extension HTTPConnection: HTTPBodySink {
         do { try await produce(HTTPBodyWriter(sink: self, message: message)) } catch { throw Failure(error) }
         switch outgoing {
         case .length(let left) where left > 0: throw .bug("A body is shorter than was said.")
-        case .chunked: try await stream.write(Array("0\r\n\r\n".utf8), by: patience)
+        case .chunked: try await socket.write(Array("0\r\n\r\n".utf8), by: patience)
         default: break
         }
         if case .untilClose = outgoing { return }
@@ -180,11 +180,11 @@ extension HTTPConnection: HTTPBodySink {
             if isSmall {
                 chunk.append(contentsOf: bytes)
                 chunk.append("\r\n")
-                try await stream.write(chunk, by: patience)
+                try await socket.write(chunk, by: patience)
             } else {
-                try await stream.write(chunk, moreFollows: true, by: patience)
+                try await socket.write(chunk, moreFollows: true, by: patience)
                 try await send(bytes)
-                try await stream.write(Array("\r\n".utf8), by: patience)
+                try await socket.write(Array("\r\n".utf8), by: patience)
             }
         }
     }

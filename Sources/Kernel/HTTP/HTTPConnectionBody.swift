@@ -69,16 +69,16 @@ extension HTTPConnection: HTTPBodySource {
                 return piece.isEmpty ? nil : piece
             }
             dropUsedInput()
-            input.append(contentsOf: try await readBody(upTo: Stream.usualRead))
+            input.append(contentsOf: try await readBody(upTo: Socket.usualRead))
         }
     }
 
     private func readBody(upTo limit: Int) async throws(Failure) -> [UInt8] {
         if awaitsContinue {
             awaitsContinue = false
-            try await stream.write(Array("HTTP/1.1 100 Continue\r\n\r\n".utf8), by: .after(service.limits.slowBody))
+            try await socket.write(Array("HTTP/1.1 100 Continue\r\n\r\n".utf8), by: socket.deadline(service.slowBody))
         }
-        guard let bytes = try await stream.read(upTo: limit, by: .after(service.limits.slowBody)) else {
+        guard let bytes = try await socket.read(upTo: limit, by: socket.deadline(service.slowBody)) else {
             throw .invalid("The request's body ended early.")
         }
         awaitsContinue = false
@@ -89,7 +89,7 @@ extension HTTPConnection: HTTPBodySource {
         if place == input.count {
             input = []
             place = 0
-        } else if place > Stream.usualRead {
+        } else if place > Socket.usualRead {
             input.removeFirst(place)
             place = 0
         }

@@ -18,7 +18,7 @@ final class HTTPConnections: Sendable {
     func admit(_ connection: HTTPConnection) {
         state.withLock { state in
             let hasRoom = state.open.count < limit
-            let task = Task(executorPreference: connection.stream.loop) {
+            let task = Task(executorPreference: connection.socket.loop) {
                 if hasRoom { await connection.serve() } else { await connection.turnAway() }
                 self.remove(connection)
             }
@@ -43,7 +43,7 @@ final class HTTPConnections: Sendable {
         await waitUntilEmpty(limit, on: loop)
         for (connection, task) in open {
             task.cancel()
-            await connection.stream.close()
+            await connection.abort()
         }
         await waitUntilEmpty(HTTPConnections.grace, on: loop)
     }

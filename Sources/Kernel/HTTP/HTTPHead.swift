@@ -12,7 +12,9 @@ struct HTTPHeadParser {
     }
 
     private let kind: Kind
-    private let limits: HTTPLimits
+    private let longestFirstLine: Int
+    private let largestHead: Int
+    private let mostFields: Int
     private let start: Int
     private var lineStart: Int
     private var searched: Int
@@ -29,7 +31,9 @@ struct HTTPHeadParser {
     /// - Parameter start: where in the bytes the message begins.
     init(_ kind: Kind, limits: HTTPLimits, start: Int) {
         self.kind = kind
-        self.limits = limits
+        longestFirstLine = limits.requestLine
+        largestHead = limits.requestLine + limits.headerBytes
+        mostFields = limits.headerCount
         self.start = start
         lineStart = start
         searched = start
@@ -77,9 +81,9 @@ struct HTTPHeadParser {
 
     private func checkSize(upTo end: Int) throws(HTTPRefusal) {
         if startLine == nil {
-            guard end - start <= limits.requestLine else { throw HTTPRefusal(414, "The request line is too long.") }
+            guard end - start <= longestFirstLine else { throw HTTPRefusal(414, "The request line is too long.") }
         } else {
-            guard end - start <= limits.requestLine + limits.headerBytes else {
+            guard end - start <= largestHead else {
                 throw HTTPRefusal(431, "The headers are too large.")
             }
         }
@@ -94,7 +98,7 @@ struct HTTPHeadParser {
             sawEmptyLine = true
             return
         }
-        guard line.count <= limits.requestLine else { throw HTTPRefusal(414, "The request line is too long.") }
+        guard line.count <= longestFirstLine else { throw HTTPRefusal(414, "The request line is too long.") }
         switch kind {
         case .request: try parseRequestLine(bytes, line)
         case .response: try parseStatusLine(bytes, line)
@@ -159,7 +163,7 @@ struct HTTPHeadParser {
     // MARK: Headers
 
     private mutating func parseField(_ bytes: Span<UInt8>, _ line: Range<Int>) throws(HTTPRefusal) {
-        guard fields.count < limits.headerCount else { throw HTTPRefusal(431, "There are too many headers.") }
+        guard fields.count < mostFields else { throw HTTPRefusal(431, "There are too many headers.") }
         fields.append(try HTTPHeadParser.field(bytes, line))
     }
 

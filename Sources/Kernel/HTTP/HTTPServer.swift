@@ -54,7 +54,7 @@ package final class HTTPServer: Sendable {
         self.loops = loops
         self.listeners = listeners
         self.addresses = addresses
-        service = HTTPService(handler: handler, refusal: refusal, limits: limits, date: HTTPDateLine(clock: clock))
+        service = HTTPService(handler: handler, refusal: refusal, limits: limits, clock: clock)
         connections = HTTPConnections(limit: limits.connections)
     }
 
@@ -97,8 +97,8 @@ package final class HTTPServer: Sendable {
     private func accept(from listener: Listener) async -> Failure? {
         let isUnix = listener.local.port == nil
         do throws(Failure) {
-            while let stream = try await listener.accept(on: isUnix ? loops.next() : listener.loop) {
-                connections.admit(HTTPConnection(stream, service: service, scheme: "http"))
+            while let socket = try await listener.acceptSocket(on: isUnix ? loops.next() : listener.loop) {
+                connections.admit(HTTPConnection(socket, service: service, scheme: "http"))
             }
             return nil
         } catch {
@@ -108,9 +108,25 @@ package final class HTTPServer: Sendable {
 }
 
 /// What all connections of a server share.
-struct HTTPService: Sendable {
+final class HTTPService: Sendable {
     let handler: HTTPServer.Handler
     let refusal: @Sendable (HTTPRefusal) -> HTTPResponse
     let limits: HTTPLimits
     let date: HTTPDateLine
+    let idle: Patience
+    let slowHead: Patience
+    let slowBody: Patience
+
+    init(
+        handler: @escaping HTTPServer.Handler, refusal: @escaping @Sendable (HTTPRefusal) -> HTTPResponse,
+        limits: HTTPLimits, clock: any Clock
+    ) {
+        self.handler = handler
+        self.refusal = refusal
+        self.limits = limits
+        date = HTTPDateLine(clock: clock)
+        idle = Patience(limits.idle)
+        slowHead = Patience(limits.slowHead)
+        slowBody = Patience(limits.slowBody)
+    }
 }

@@ -15,9 +15,9 @@ package actor WebSocket {
         case binary([UInt8])
     }
 
-    package nonisolated var unownedExecutor: UnownedSerialExecutor { stream.loop.asUnownedSerialExecutor() }
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { connection.loop.asUnownedSerialExecutor() }
 
-    private let stream: Stream
+    private let connection: Socket
     private let limits: HTTPLimits
     private var input: [UInt8]
     private var place = 0
@@ -28,8 +28,8 @@ package actor WebSocket {
     private var senders: [UnsafeContinuation<Void, Never>] = []
 
     /// - Parameter input: what came behind the request.
-    init(_ stream: Stream, limits: HTTPLimits, input: [UInt8]) {
-        self.stream = stream
+    init(_ connection: Socket, limits: HTTPLimits, input: [UInt8]) {
+        self.connection = connection
         self.limits = limits
         self.input = input
         assembly = WebSocketAssembly(limit: limits.webSocketMessage)
@@ -109,11 +109,11 @@ package actor WebSocket {
 
     private func readOrAsk() async throws(Failure) -> [UInt8]? {
         do throws(Failure) {
-            return try await stream.read(by: .after(WebSocket.silence))
+            return try await connection.read(by: .after(WebSocket.silence))
         } catch {
             guard error.kind == .timedOut else { throw error }
             try await transmit(WebSocketFrame(kind: .ping, isLast: true, payload: []))
-            return try await stream.read(by: .after(WebSocket.silence))
+            return try await connection.read(by: .after(WebSocket.silence))
         }
     }
 
@@ -125,7 +125,7 @@ package actor WebSocket {
             isSending = false
             if !senders.isEmpty { senders.removeFirst().resume() }
         }
-        try await stream.write(frame.bytes, by: .after(limits.slowBody))
+        try await connection.write(frame.bytes, by: .after(limits.slowBody))
     }
 }
 
@@ -154,10 +154,10 @@ extension HTTPConnection {
         HTTPConnection.writeStatus(101, to: &output)
         headers.write(to: &output) { headers.isNamed($0, "connection") || headers.isNamed($0, "content-length") }
         output.append("Connection: Upgrade\r\n\r\n")
-        guard (try? await stream.write(output, by: .after(service.limits.slowBody))) != nil else { return false }
-        let socket = WebSocket(stream, limits: service.limits, input: Array(input[place...]))
-        await talk(socket)
-        await socket.close()
+        guard (try? await socket.write(output, by: socket.deadline(service.slowBody))) != nil else { return false }
+        let talker = WebSocket(socket, limits: service.limits, input: Array(input[place...]))
+        await talk(talker)
+        await talker.close()
         return false
     }
 

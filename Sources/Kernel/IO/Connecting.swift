@@ -23,10 +23,10 @@ extension Stream {
         guard result == 0 || errno == EINPROGRESS else {
             let code = errno
             Glibc.close(descriptor)
-            throw lost(code)
+            throw connectionFailed(code)
         }
         setNoDelay(descriptor, address.family)
-        let stream = Stream(descriptor: descriptor, on: loop)
+        let stream = Stream(Socket(descriptor: descriptor, on: loop))
         do throws(Failure) {
             if result != 0 { try await stream.awaitConnection(by: deadline) }
             return stream
@@ -37,10 +37,10 @@ extension Stream {
     }
 
     private func awaitConnection(by deadline: Deadline) async throws(Failure) {
-        try await wait(.writing, by: deadline)
+        try await cancellable(.writing) { () throws(Failure) in try await socket.wait(.writing, by: deadline) }
         var code: Int32 = 0
         var length = socklen_t(MemoryLayout<Int32>.size)
-        getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &length)
+        getsockopt(socket.descriptor, SOL_SOCKET, SO_ERROR, &code, &length)
         guard code == 0 else { throw Stream.connectionFailed(code) }
     }
 
@@ -55,10 +55,10 @@ extension Stream {
         let result = withUnsafeMutableBytes(of: &descriptors) { raw in
             socketpair(AF_UNIX, kind, 0, raw.bindMemory(to: Int32.self).baseAddress)
         }
-        guard result == 0 else { throw lost(errno) }
-        return (
-            Stream(descriptor: descriptors.0, on: loops.here()), Stream(descriptor: descriptors.1, on: loops.here())
-        )
+        guard result == 0 else { throw Socket.lost(errno) }
+        let left = Socket(descriptor: descriptors.0, on: loops.here())
+        let right = Socket(descriptor: descriptors.1, on: loops.here())
+        return (Stream(left), Stream(right))
     }
 }
 

@@ -27,3 +27,16 @@ package struct Deadline: Sendable, Comparable {
         return overflow ? .never : Deadline(microseconds: sum)
     }
 }
+
+/// How long to wait, worked out once for something that is waited for with every message.
+package struct Patience: Sendable {
+    let microseconds: Int64
+
+    package init(_ duration: Duration) { microseconds = duration.microseconds }
+}
+
+extension Deadline {
+    static func + (start: Deadline, patience: Patience) -> Deadline {
+        Deadline(microseconds: start.microseconds &+ patience.microseconds)
+    }
+}

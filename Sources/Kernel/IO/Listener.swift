@@ -42,21 +42,23 @@ package actor Listener: Watcher {
         if isOpen { Glibc.close(descriptor) }
     }
 
-    /// The next connection, which lives on `home` (the listener's own loop if not said); nil after `close()`, and when
-    /// the caller is cancelled.
-    package func accept(on home: Loop? = nil) async throws(Failure) -> Stream? {
+    /// The next connection, which lives on the listener's loop; nil after `close()`, and when the caller is cancelled.
+    package func accept() async throws(Failure) -> Stream? { try await acceptSocket(on: loop).map { Stream($0) } }
+
+    /// For an owner on `home` that is an actor itself.
+    package func acceptSocket(on home: Loop) async throws(Failure) -> Socket? {
         while isOpen && !Task.isCancelled {
             if token == nil { token = loop.attach(self, to: descriptor) }
-            if canAccept {
-                let accepted = system_accept(descriptor, nil, nil)
-                if accepted >= 0 {
-                    setNoDelay(accepted, local.family)
-                    return Stream(descriptor: accepted, on: home ?? loop)
-                }
-                try await recover(from: errno)
-            } else {
+            guard canAccept else {
                 await wait()
+                continue
             }
+            let accepted = system_accept(descriptor, nil, nil)
+            if accepted >= 0 {
+                setNoDelay(accepted, local.family)
+                return Socket(descriptor: accepted, on: home)
+            }
+            try await recover(from: errno)
         }
         return nil
     }
