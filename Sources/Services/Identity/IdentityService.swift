@@ -35,7 +35,8 @@ package struct Identity: Sendable {
     /// The table of contents of the API reference.
     package static let endpoints: [Endpoint<Identity>] = [
         Token.endpoints, Region.endpoints, CatalogService.endpoints, CatalogEndpoint.endpoints, Domain.endpoints,
-        Project.endpoints, User.endpoints, Group.endpoints,
+        Project.endpoints, User.endpoints, Group.endpoints, Role.endpoints, ImpliedRole.endpoints, Grants.endpoints,
+        RoleAssignment.endpoints,
     ].flatMap { $0 }
 
     package static let migrations: [Migration] = [

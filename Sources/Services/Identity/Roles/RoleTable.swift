@@ -104,12 +104,24 @@ extension Transaction {
         try rows("SELECT * FROM implied_role ORDER BY prior_id, implied_id")
     }
 
-    func insert(_ rule: ImpliedRole) throws(Failure) {
-        try run(
+    func roles(impliedBy prior: ID<Role>) throws(Failure) -> [Role] {
+        try rows(
             """
-            INSERT INTO implied_role (prior_id, implied_id) VALUES (\(rule.prior), \(rule.implied))
-            \(.onConflict(["prior_id", "implied_id"]))
+            SELECT * FROM role WHERE id IN (SELECT implied_id FROM implied_role WHERE prior_id = \(prior)) ORDER BY id
             """)
+    }
+
+    func exists(_ rule: ImpliedRole) throws(Failure) -> Bool {
+        try exists("SELECT 1 FROM implied_role WHERE prior_id = \(rule.prior) AND implied_id = \(rule.implied)")
+    }
+
+    func insert(_ rule: ImpliedRole) throws(Failure) {
+        do throws(Failure) {
+            try insert(into: "implied_role", ["prior_id": rule.prior, "implied_id": rule.implied])
+        } catch  where error.kind == .conflict {
+            throw .conflict(
+                "Conflict occurred attempting to store implied_role - \(rule.prior) implies \(rule.implied) already.")
+        }
     }
 
     func delete(_ rule: ImpliedRole) throws(Failure) {
