@@ -3,9 +3,9 @@ catalog is left out, so that this list can be longer than the cloud.
 """
 
 import dataclasses
-import json
 from collections.abc import Callable
 
+from cloud import password_login
 from kit.load import Request
 
 
@@ -16,13 +16,6 @@ class Scenario:
     # Lays out what is needed and gives the request to repeat, or the requests to send once each.
     prepare: Callable[["Bench"], Request | list[Request]]
     connections: int = 8
-
-
-def password_login(user: str, password: str, project: str) -> str:
-    domain = {"id": "default"}
-    who = {"name": user, "domain": domain, "password": password}
-    scope = {"project": {"name": project, "domain": domain}}
-    return json.dumps({"auth": {"identity": {"methods": ["password"], "password": {"user": who}}, "scope": scope}})
 
 
 JSON = {"Content-Type": "application/json"}
