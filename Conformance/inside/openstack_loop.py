@@ -24,17 +24,25 @@ class Session:
         # As at the prompt: the client starts, and waits for a command.
         self.shell.interact = lambda: 0
         self.shell.run([])
+        self.handlers = list(logging.getLogger("").handlers)
 
     def run(self, words: list[str]) -> int:
         self.shell.stdout, self.shell.stderr = sys.stdout, sys.stderr
+        # Complaints go where this command's do, and not also where those of earlier clients went.
+        logging.getLogger("").handlers[:] = self.handlers
+        for handler in self.handlers:
+            handler.stream = sys.stderr
         return self.shell.run_subcommand(words)
 
 
+def run_alone(words: list[str]) -> int:
+    logging.getLogger("").handlers.clear()
+    return OpenStackShell().run(words)
+
+
 def run(words: list[str], session: Session) -> int:
-    for handler in logging.getLogger("").handlers:
-        handler.stream = sys.stderr
     try:
-        return (OpenStackShell().run(words) if words[0].startswith("-") else session.run(words)) or 0
+        return (run_alone(words) if words[0].startswith("-") else session.run(words)) or 0
     except SystemExit as exit:
         return exit.code or 0
 

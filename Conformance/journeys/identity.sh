@@ -233,7 +233,7 @@ credentials_of_any_kind() {
     local credential
     credential=$(field id)
     ask credential show "$credential"
-    is type cert data 'a certificate'
+    is type cert blob 'a certificate'
     ask credential list --user alice
     holds 'length == 1'
     os credential delete "$credential"
@@ -270,7 +270,7 @@ application_credentials_stand_in_for_a_person() {
     local rule
     rule=$(jq -r '.[0].ID' "$answer")
     ask "${as_alice[@]}" access rule show "$rule"
-    is method GET
+    is Method GET
     ask --os-cloud '' --os-auth-type v3applicationcredential --os-auth-url "$AUTH_URL" \
         --os-application-credential-id "$id" --os-application-credential-secret sesame-9 token issue
     holds .id
@@ -295,7 +295,7 @@ a_trust_lends_a_role() {
     ask role show member
     member=$(field id)
     ask "${as_alice[@]}" trust create --project "$demo" --role "$member" "$alice" "$rabbit"
-    holds '.impersonation == false'
+    is is_impersonation false
     local trust
     trust=$(field id)
     ask "${as_alice[@]}" trust show "$trust"

@@ -5,12 +5,11 @@ import IO
 struct Signals: Sendable {
     private let pool = Pool(name: "signals", threads: 1)
 
-    /// Blocks the signals for all threads made after it, so it comes before any of them.
-    static func stop() -> Signals {
+    /// Blocks the signals for this thread and all made after it, so it is the first thing that the program does.
+    static func block() {
         var set = stopSet
         pthread_sigmask(SIG_BLOCK, &set, nil)
         signal(SIGPIPE, SIG_IGN)
-        return Signals()
     }
 
     func wait() async {

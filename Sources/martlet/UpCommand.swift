@@ -20,7 +20,7 @@ extension Command {
         settings.port = try arguments.port("port")
         settings.adminPassword = getenv("MARTLET_ADMIN_PASSWORD").map { String(cString: $0) }
 
-        let stop = Signals.stop()
+        let stop = Signals()
         try settings.data.take()
         Terminal.say("data     \(settings.data.path)")
         let log = Log(style: isatty(STDERR_FILENO) == 1 ? .people : .json)

@@ -1,7 +1,10 @@
 """A fresh cloud for one measurement: started on a free port in a directory of its own, and ended with it."""
 
+import contextlib
+import json
 import os
 import pathlib
+import re
 import secrets
 import shutil
 import signal
@@ -9,8 +12,9 @@ import socket
 import subprocess
 import tempfile
 import time
+import urllib.request
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+ROOT = pathlib.Path(__file__).resolve().parents[1]
 BINARY = pathlib.Path(os.environ.get("MARTLET", ROOT / ".build/release/martlet"))
 
 
@@ -24,10 +28,18 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+def password_login(user: str, password: str, project: str) -> str:
+    """The body that asks for a token of a project of the default domain."""
+    domain = {"id": "default"}
+    who = {"name": user, "domain": domain, "password": password}
+    scope = {"project": {"name": project, "domain": domain}}
+    return json.dumps({"auth": {"identity": {"methods": ["password"], "password": {"user": who}}, "scope": scope}})
+
+
 class Cloud:
     """`martlet up` as a child. Its directory goes when it stops; its log stays where `log` says."""
 
-    def __init__(self, log: pathlib.Path, hypervisor: str = "simulated", data: pathlib.Path | None = None):
+    def __init__(self, log: pathlib.Path, hypervisor: str | None = None, data: pathlib.Path | None = None):
         self.log = log
         self.hypervisor = hypervisor
         self.own_data = data is None
@@ -51,12 +63,33 @@ class Cloud:
         clean = {k: v for k, v in os.environ.items() if not k.startswith("OS_")}
         return clean | {"OS_CLIENT_CONFIG_FILE": str(self.data / "clouds.yaml"), "OS_CLOUD": "martlet"}
 
+    @property
+    def identity(self) -> str:
+        """Where clouds.yaml says that tokens are to be had, without the version."""
+        text = (self.data / "clouds.yaml").read_text()
+        return re.search(r"auth_url:\s*[\"']?([^\s\"',}]+)", text)[1].removesuffix("/v3").rstrip("/")
+
+    def administrator(self) -> tuple[str, dict[str, str]]:
+        """A token, and the public endpoint of every service by its type."""
+        body = password_login("admin", self.password, "admin").encode()
+        asked = urllib.request.Request(f"{self.identity}/v3/auth/tokens", body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(asked, timeout=60) as answer:
+            token, catalog = answer.headers["X-Subject-Token"], json.load(answer)["token"]["catalog"]
+        endpoints = {
+            service["type"]: endpoint["url"].rstrip("/")
+            for service in catalog
+            for endpoint in service["endpoints"]
+            if endpoint["interface"] == "public"
+        }
+        return token, endpoints | {"identity": f"{self.identity}/v3"}
+
     def start(self, limit: float = 60) -> "Cloud":
         if not BINARY.exists():
             raise CloudFailure(f"no {BINARY}: `make build` makes it")
         self.log.parent.mkdir(parents=True, exist_ok=True)
         command = [str(BINARY), "up", "--data", str(self.data), "--port", str(self.port)]
-        command += ["--hypervisor", self.hypervisor]
+        if self.hypervisor:
+            command += ["--hypervisor", self.hypervisor]
         environment = os.environ | {"MARTLET_ADMIN_PASSWORD": self.password}
         begun = time.monotonic()
         with open(self.log, "ab") as output:
@@ -122,5 +155,16 @@ class Cloud:
 
     def _clear(self) -> None:
         self.kill()
+        for pid in self._left_behind():
+            os.kill(pid, signal.SIGKILL)
         if self.own_data:
             shutil.rmtree(self.data, ignore_errors=True)
+
+    def _left_behind(self) -> list[int]:
+        """Guests and their helpers outlive the cloud that started them; this directory in their words tells them apart."""
+        found = []
+        for words in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                if str(self.data).encode() in words.read_bytes() and int(words.parent.name) != os.getpid():
+                    found.append(int(words.parent.name))
+        return found

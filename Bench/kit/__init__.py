@@ -1,0 +1,1 @@
+"""What puts load on a cloud and reads what it cost."""

@@ -1,0 +1,109 @@
+"""The figures beside their thresholds: as a table, as JSON, and as docs/measured.md."""
+
+import dataclasses
+import datetime
+import json
+import pathlib
+import subprocess
+
+from kit.load import Cost
+
+
+@dataclasses.dataclass(frozen=True)
+class Figure:
+    """A row: a cost per request, or one number."""
+
+    name: str
+    cost: Cost | None = None
+    number: float | None = None
+    yardstick: bool = False
+
+
+class Report:
+    def __init__(self, thresholds: dict, machine: str):
+        self.thresholds, self.machine = thresholds, machine
+        self.figures: list[Figure] = []
+
+    def add(self, figure: Figure) -> None:
+        self.figures.append(figure)
+
+    def limit(self, figure: Figure) -> float | None:
+        """What the figure may be at most; a multiple of nginx is counted from this run's nginx."""
+        wish = self.thresholds.get(figure.name, {})
+        if factor := wish.get("times_nginx"):
+            nginx = next((f.cost for f in self.figures if f.name == "nginx, the same reply"), None)
+            return nginx and factor * nginx.cpu_us
+        return wish.get("cpu_us", wish.get("most"))
+
+    def holds(self, figure: Figure) -> bool:
+        value = figure.cost.cpu_us if figure.cost else figure.number
+        limit = self.limit(figure)
+        return (limit is None or value <= limit) and not (figure.cost and figure.cost.refused)
+
+    def rows(self) -> list[tuple[str, ...]]:
+        rows = [("", "CPU µs", "at most", "p50 ms", "p99 ms", "per second", "spread")]
+        for figure in self.figures:
+            limit = self.limit(figure)
+            bound = "" if limit is None else f"{limit:,.0f}"
+            mark = "" if self.holds(figure) else " ✗"
+            if cost := figure.cost:
+                spread = f"{cost.spread[0]:,.0f}–{cost.spread[1]:,.0f}"
+                if cost.refused:
+                    spread = f"{cost.refused} refused"
+                latencies = (f"{cost.p50_ms:.2f}", f"{cost.p99_ms:.2f}")
+                row = (f"{cost.cpu_us:,.1f}{mark}", bound, *latencies, f"{cost.per_second:,.0f}", spread)
+            else:
+                row = (f"{figure.number:,.2f}{mark}", bound, "", "", "", "")
+            rows.append((figure.name, *row))
+        return rows
+
+    def table(self) -> str:
+        rows = self.rows()
+        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+        line = lambda row: row[0].ljust(widths[0]) + "".join(f"  {c.rjust(w)}" for c, w in zip(row[1:], widths[1:]))
+        return "\n".join(map(line, rows))
+
+    def write_json(self, file: pathlib.Path) -> None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        facts = [
+            {"name": f.name, "number": f.number, "limit": self.limit(f), "holds": self.holds(f)}
+            | (dataclasses.asdict(f.cost) if f.cost else {})
+            for f in self.figures
+        ]
+        file.write_text(json.dumps({"commit": commit(), "machine": self.machine, "figures": facts}, indent=1) + "\n")
+
+    def write_markdown(self, file: pathlib.Path) -> None:
+        """Replaces the part of the file that this command writes, and leaves what others wrote."""
+        head, *rows = self.rows()
+        lines = [
+            "<!-- bench -->",
+            "## Costs",
+            "",
+            f"{datetime.date.today()}, commit {commit()}, {self.machine}. `make bench` repeats it.",
+            "",
+            "CPU is the server's own, user and system, for one request; latencies and rates are those of a shared machine and",
+            "vary with it. ✗ marks what is over its threshold (`Bench/thresholds.json`).",
+            "",
+            "| " + " | ".join(head) + " |",
+            "|---" + "|--:" * (len(head) - 1) + "|",
+            *("| " + " | ".join(row) + " |" for row in rows),
+            "<!-- end of bench -->",
+        ]
+        replace_part(file, "\n".join(lines))
+
+
+def replace_part(file: pathlib.Path, part: str) -> None:
+    begin, end = part.splitlines()[0], part.splitlines()[-1]
+    file.parent.mkdir(parents=True, exist_ok=True)
+    text = file.read_text() if file.exists() else "# Measured\n\nWritten by the commands that measure; each part says how to repeat it.\n"
+    if begin in text:
+        before, rest = text.split(begin, 1)
+        text = before + part + rest.split(end, 1)[1]
+    else:
+        text = text.rstrip("\n") + "\n\n" + part + "\n"
+    file.write_text(text)
+
+
+def commit() -> str:
+    done = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True)
+    return done.stdout.strip() or "unknown"
