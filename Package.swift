@@ -56,6 +56,9 @@ let package = Package(
         kernel("Workflow", "Base", "SQL", "Trace"),
         kernel("API", "Base", "HTTP", "Policy", "SQL", "Trace"),
 
+        module("", "Contracts", ["Base", "Bus", "Policy"]),
+
+        service("Compute", "Bus", "Contracts", "Crypto", "IO", "Trace", "Workflow"),
         service("Identity", "Crypto", "IO"),
 
         module("", "Cloud", ["API", "Base", "Crypto", "HTTP", "IO", "Identity", "Policy", "SQL", "Trace"]),

@@ -53,17 +53,6 @@ extension Row {
     func options(_ column: StaticString) throws(Failure) -> Options { Options(values: try Extra(text(column)).members) }
 }
 
-extension String {
-    /// Without blanks at both ends, which names don't keep.
-    var trimmed: String {
-        guard let first = firstIndex(where: { !$0.isWhitespace }), let last = lastIndex(where: { !$0.isWhitespace })
-        else {
-            return ""
-        }
-        return String(self[first...last])
-    }
-}
-
 extension JSON.Object {
     func texts(_ name: String) -> [String]? { self[name]?.array?.compactMap(\.string) }
 }

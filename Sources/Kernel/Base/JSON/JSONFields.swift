@@ -29,6 +29,15 @@ extension JSON {
         }
     }
 
+    package var looseNumber: Double? {
+        switch self {
+        case .integer(let value): Double(value)
+        case .number(let value): value
+        case .string(let text): Double(text)
+        default: nil
+        }
+    }
+
     package var looseInteger: Int64? {
         switch self {
         case .integer(let value): value

@@ -1,0 +1,322 @@
+package import Base
+package import Bus
+
+/// What the roles of compute say to one another.
+package enum ComputeMessages {
+    // To the scheduler.
+    package static let choose = Message<HostRequest, HostChoice>(topic: "scheduler", name: "choose a host")
+
+    // To the conductor, which alone has the database.
+    package static let describe = Message<ServerReference, ServerDescription>(
+        topic: "conductor", name: "describe the server")
+    package static let built = Message<BuildReport, Nothing>(topic: "conductor", name: "say that the server is built")
+    package static let heartbeat = Message<NodeReport, Nothing>(topic: "conductor", name: "report the node")
+
+    // To a compute node.
+    package static let build = Message<ServerReference, Nothing>(topic: "compute-node", name: "build the server")
+    package static let remove = Message<ServerReference, Nothing>(topic: "compute-node", name: "remove the server")
+    package static let power = Message<PowerOrder, GuestState>(topic: "compute-node", name: "switch the server")
+    package static let console = Message<ConsoleRequest, JSON>(topic: "compute-node", name: "read the console")
+}
+
+package struct ServerReference: JSONCoded {
+    package let server: String
+
+    package init(server: String) { self.server = server }
+    package init(_ json: JSON) throws(Failure) { server = try json.text("server") }
+    package var json: JSON { ["server": .string(server)] }
+}
+
+/// What a server needs of a host.
+package struct HostRequest: JSONCoded {
+    package let server: String
+    package let user: String
+    package let project: String
+    package let vcpus: Int
+    package let memory: Int
+    package let disk: Int
+    package let zone: String?
+    package let host: String?
+    /// Hosts on which it has just failed.
+    package let avoid: [String]
+
+    package init(
+        server: String, user: String, project: String, vcpus: Int, memory: Int, disk: Int, zone: String?, host: String?,
+        avoid: [String]
+    ) {
+        self.server = server
+        self.user = user
+        self.project = project
+        self.vcpus = vcpus
+        self.memory = memory
+        self.disk = disk
+        self.zone = zone
+        self.host = host
+        self.avoid = avoid
+    }
+
+    package init(_ json: JSON) throws(Failure) {
+        server = try json.text("server")
+        user = try json.text("user")
+        project = try json.text("project")
+        vcpus = try json.number("vcpus")
+        memory = try json.number("memory")
+        disk = try json.number("disk")
+        zone = json["zone"]?.string
+        host = json["host"]?.string
+        avoid = json["avoid"]?.array?.compactMap(\.string) ?? []
+    }
+
+    package var json: JSON {
+        [
+            "server": .string(server), "user": .string(user), "project": .string(project), "vcpus": JSON(vcpus),
+            "memory": JSON(memory), "disk": JSON(disk), "zone": JSON(zone), "host": JSON(host), "avoid": JSON(avoid),
+        ]
+    }
+}
+
+package struct HostChoice: JSONCoded {
+    package let host: String
+    package let zone: String
+
+    package init(host: String, zone: String) {
+        self.host = host
+        self.zone = zone
+    }
+
+    package init(_ json: JSON) throws(Failure) {
+        host = try json.text("host")
+        zone = try json.text("zone")
+    }
+
+    package var json: JSON { ["host": .string(host), "zone": .string(zone)] }
+}
+
+/// A network interface that a server is to have: an existing port, or one to be made on a network.
+package struct NetworkRequest: JSONCoded, Hashable {
+    package let network: String?
+    package let port: String?
+    package let fixedIP: String?
+    package let tag: String?
+
+    package init(network: String?, port: String?, fixedIP: String?, tag: String?) {
+        self.network = network
+        self.port = port
+        self.fixedIP = fixedIP
+        self.tag = tag
+    }
+
+    package init(_ json: JSON) throws(Failure) {
+        network = json["network"]?.string
+        port = json["port"]?.string
+        fixedIP = json["fixed_ip"]?.string
+        tag = json["tag"]?.string
+    }
+
+    package var json: JSON {
+        ["network": JSON(network), "port": JSON(port), "fixed_ip": JSON(fixedIP), "tag": JSON(tag)]
+    }
+}
+
+/// All that a node has to know to make a server so. It asks for it, and holds nothing of it longer than that.
+package struct ServerDescription: JSONCoded {
+    package var server: String
+    package var name: String
+    package var hostname: String
+    package var user: String
+    package var project: String
+    package var vcpus: Int
+    package var memory: Int
+    package var rootDisk: Int
+    package var ephemeralDisk: Int
+    package var swap: Int
+    package var image: String?
+    package var networks: [NetworkRequest]
+    package var securityGroups: [String]
+    package var zone: String
+    package var keyName: String?
+    package var publicKey: String?
+    package var userData: String?
+    package var metadata: JSON
+    package var hasConfigDrive: Bool
+
+    package init(
+        server: String, name: String, hostname: String, user: String, project: String, vcpus: Int, memory: Int,
+        rootDisk: Int, ephemeralDisk: Int, swap: Int, image: String?, networks: [NetworkRequest],
+        securityGroups: [String], zone: String, keyName: String?, publicKey: String?, userData: String?,
+        metadata: JSON, hasConfigDrive: Bool
+    ) {
+        self.server = server
+        self.name = name
+        self.hostname = hostname
+        self.user = user
+        self.project = project
+        self.vcpus = vcpus
+        self.memory = memory
+        self.rootDisk = rootDisk
+        self.ephemeralDisk = ephemeralDisk
+        self.swap = swap
+        self.image = image
+        self.networks = networks
+        self.securityGroups = securityGroups
+        self.zone = zone
+        self.keyName = keyName
+        self.publicKey = publicKey
+        self.userData = userData
+        self.metadata = metadata
+        self.hasConfigDrive = hasConfigDrive
+    }
+
+    package init(_ json: JSON) throws(Failure) {
+        self.init(
+            server: try json.text("server"), name: try json.text("name"), hostname: try json.text("hostname"),
+            user: try json.text("user"), project: try json.text("project"), vcpus: try json.number("vcpus"),
+            memory: try json.number("memory"), rootDisk: try json.number("root_disk"),
+            ephemeralDisk: try json.number("ephemeral_disk"), swap: try json.number("swap"),
+            image: json["image"]?.string, networks: try json.list("networks", of: NetworkRequest.init),
+            securityGroups: json["security_groups"]?.array?.compactMap(\.string) ?? [], zone: try json.text("zone"),
+            keyName: json["key_name"]?.string, publicKey: json["public_key"]?.string,
+            userData: json["user_data"]?.string, metadata: try json.member("metadata"),
+            hasConfigDrive: try json.flag("config_drive"))
+    }
+
+    package var json: JSON {
+        [
+            "server": .string(server), "name": .string(name), "hostname": .string(hostname), "user": .string(user),
+            "project": .string(project), "vcpus": JSON(vcpus), "memory": JSON(memory), "root_disk": JSON(rootDisk),
+            "ephemeral_disk": JSON(ephemeralDisk), "swap": JSON(swap), "image": JSON(image),
+            "networks": JSON(list: networks), "security_groups": JSON(securityGroups), "zone": .string(zone),
+            "key_name": JSON(keyName), "public_key": JSON(publicKey), "user_data": JSON(userData),
+            "metadata": metadata, "config_drive": .bool(hasConfigDrive),
+        ]
+    }
+}
+
+/// How a build ended.
+package struct BuildReport: JSONCoded {
+    package let server: String
+    package let host: String
+    /// The server's interfaces, as its addresses are shown.
+    package let interfaces: JSON
+    package let failure: String?
+    /// Whether another host may do better.
+    package let mayRetry: Bool
+
+    package init(server: String, host: String, interfaces: JSON, failure: String?, mayRetry: Bool) {
+        self.server = server
+        self.host = host
+        self.interfaces = interfaces
+        self.failure = failure
+        self.mayRetry = mayRetry
+    }
+
+    package init(_ json: JSON) throws(Failure) {
+        server = try json.text("server")
+        host = try json.text("host")
+        interfaces = try json.member("interfaces")
+        failure = json["failure"]?.string
+        mayRetry = try json.flag("may_retry")
+    }
+
+    package var json: JSON {
+        [
+            "server": .string(server), "host": .string(host), "interfaces": interfaces, "failure": JSON(failure),
+            "may_retry": .bool(mayRetry),
+        ]
+    }
+}
+
+package struct PowerOrder: JSONCoded {
+    package enum Verb: String, Sendable {
+        case start, stop, pause, unpause, suspend, resume
+        case rebootSoft = "reboot-soft"
+        case rebootHard = "reboot-hard"
+    }
+
+    package let server: String
+    package let verb: Verb
+
+    package init(server: String, verb: Verb) {
+        self.server = server
+        self.verb = verb
+    }
+
+    package init(_ json: JSON) throws(Failure) {
+        server = try json.text("server")
+        guard let verb = Verb(rawValue: try json.text("verb")) else { throw .bug("An unknown order came to a node.") }
+        self.verb = verb
+    }
+
+    package var json: JSON { ["server": .string(server), "verb": .string(verb.rawValue)] }
+}
+
+/// How a guest is, in the numbers that clients know.
+package enum GuestState: Int, JSONCoded {
+    case none = 0
+    case running = 1
+    case paused = 3
+    case shutDown = 4
+    case crashed = 6
+    case suspended = 7
+
+    package init(_ json: JSON) throws(Failure) { self = GuestState(rawValue: try json.number("state")) ?? .none }
+    package var json: JSON { ["state": JSON(rawValue)] }
+}
+
+package struct ConsoleRequest: JSONCoded {
+    package let server: String
+    /// The last so many lines; all without.
+    package let lines: Int?
+
+    package init(server: String, lines: Int?) {
+        self.server = server
+        self.lines = lines
+    }
+
+    package init(_ json: JSON) throws(Failure) {
+        server = try json.text("server")
+        lines = json["lines"]?.integer.map { Int($0) }
+    }
+
+    package var json: JSON { ["server": .string(server), "lines": JSON(lines)] }
+}
+
+/// A node's sign of life: what it has and what runs on it.
+package struct NodeReport: JSONCoded {
+    package let host: String
+    package let hypervisor: String
+    package let version: Int
+    package let vcpus: Int
+    package let memory: Int
+    package let disk: Int
+    package let cpuInfo: JSON
+    /// The guests that it has, by server, with their states.
+    package let guests: JSON
+
+    package init(
+        host: String, hypervisor: String, version: Int, vcpus: Int, memory: Int, disk: Int, cpuInfo: JSON, guests: JSON
+    ) {
+        self.host = host
+        self.hypervisor = hypervisor
+        self.version = version
+        self.vcpus = vcpus
+        self.memory = memory
+        self.disk = disk
+        self.cpuInfo = cpuInfo
+        self.guests = guests
+    }
+
+    package init(_ json: JSON) throws(Failure) {
+        self.init(
+            host: try json.text("host"), hypervisor: try json.text("hypervisor"), version: try json.number("version"),
+            vcpus: try json.number("vcpus"), memory: try json.number("memory"), disk: try json.number("disk"),
+            cpuInfo: try json.member("cpu_info"), guests: try json.member("guests"))
+    }
+
+    package var json: JSON {
+        [
+            "host": .string(host), "hypervisor": .string(hypervisor), "version": JSON(version), "vcpus": JSON(vcpus),
+            "memory": JSON(memory), "disk": JSON(disk), "cpu_info": cpuInfo, "guests": guests,
+        ]
+    }
+}

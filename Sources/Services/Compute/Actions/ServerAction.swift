@@ -1,0 +1,40 @@
+import API
+import Base
+import Contracts
+import Policy
+import SQL
+import Workflow
+
+/// What may be done with a server by `POST /servers/{id}/action`. The body's first name says what.
+///
+/// An action is a row of a list: its name, its rule, the states it starts from, and what it does.
+struct ServerAction: Sendable {
+    let name: String
+    let rule: Rule
+    let shape: Shape
+    let states: [ServerState]
+    let handle: @Sendable (Call<Compute>, ID<Server>, JSON) async throws(Failure) -> Reply
+
+    static let endpoints: [Endpoint<Compute>] = [
+        Endpoint(
+            "POST", "/servers/{server_id}/action", "Do something with a server", access: .decided(by: all.map(\.rule)),
+            body: .json(.object(Fields(all.map { .optional($0.name, $0.shape) }))), act)
+    ]
+
+    static let all: [ServerAction] = PowerServer.actions + ServerConsole.actions + LockServer.actions
+
+    private static func act(_ call: Call<Compute>) async throws(Failure) -> Reply {
+        guard let members = call.body.object?.members, members.count == 1, let member = members.first,
+            let action = all.first(where: { $0.name == member.name })
+        else { throw .invalid("The body must name one action.") }
+        let scope = call.scope(under: action.rule)
+        guard scope != .nowhere else { throw .forbidden("Policy doesn't allow \(action.rule.name) to be performed.") }
+        let id: ID<Server> = call.id("server_id")
+        let server = try await call.service.database.read { try $0.server(id, in: scope) }
+        if action.name != "unlock" { try server.allowWhenLocked(call) }
+        guard action.states.isEmpty || action.states.contains(server.state) else {
+            throw .conflict("Cannot '\(action.name)' instance \(id) while it is in vm_state \(server.state.rawValue)")
+        }
+        return try await action.handle(call, id, member.value)
+    }
+}

@@ -1,0 +1,112 @@
+import API
+package import Base
+package import Bus
+package import Contracts
+import HTTP
+import Policy
+package import SQL
+package import Trace
+package import Workflow
+
+/// The role that alone has compute's database: it answers the nodes, and carries out what takes long.
+package struct Conductor: Sendable {
+    package let runner: WorkflowRunner
+    private let tools: ServerTools
+    private let scheduler: Scheduler
+
+    package init(
+        database: Database, world: World, log: Log, bus: any Bus, neighbours: Compute.Neighbours,
+        tokens: any TokenIssuer, settings: ComputeSettings, name: String
+    ) {
+        tools = ServerTools(
+            database: database, world: world, bus: bus, neighbours: neighbours, tokens: tokens, settings: settings,
+            reports: BuildReports())
+        scheduler = Scheduler(
+            database: database, world: world, placement: neighbours.placement, tokens: tokens, settings: settings)
+        runner = WorkflowRunner(Compute.workflows(tools), name: name, database: database, world: world, log: log)
+    }
+
+    /// From now on answers what is asked of the scheduler and the conductor.
+    package func serve() {
+        let (tools, scheduler) = (tools, scheduler)
+        tools.bus.serve(ComputeMessages.choose) { try await scheduler.choose($0) }
+        tools.bus.serve(ComputeMessages.describe) { reference in
+            try await tools.database.read { try $0.server(ID(reference.server)).told }
+        }
+        tools.bus.serve(ComputeMessages.built) { report in
+            tools.reports.put(report)
+            return Nothing()
+        }
+        tools.bus.serve(ComputeMessages.heartbeat) { report in
+            try await tools.note(report)
+            return Nothing()
+        }
+    }
+}
+
+extension ServerTools {
+    /// A node's sign of life: what it has goes to placement, and how its guests are to their servers.
+    fileprivate func note(_ report: NodeReport) async throws(Failure) {
+        let (settings, world) = (settings, world)
+        let (host, isNew) = try await database.write { tx in
+            let known = try tx.computeHosts("compute_host.name = \(report.host)").first
+            let host = try tx.note(report, zone: known?.zone ?? settings.defaultZone, world: world)
+            try tx.follow(report, at: world.now)
+            return (
+                host, known.map { $0.vcpus != host.vcpus || $0.memory != host.memory || $0.disk != host.disk } ?? true
+            )
+        }
+        if isNew { try await offer(host) }
+    }
+
+    /// Tells placement what a host has to give.
+    private func offer(_ host: ComputeHost) async throws(Failure) {
+        let token = try await tokens.serviceToken()
+        let newer: HTTPHeaders = ["OpenStack-API-Version": "placement 1.36"]
+        do throws(Failure) {
+            _ = try await neighbours.placement.ask(
+                "POST", "/resource_providers", ["name": .string(host.name), "uuid": .string(host.provider)],
+                token: token,
+                headers: newer)
+        } catch  where error.kind == .conflict {
+            // It is there already, from an earlier start.
+        }
+        let provider = try await neighbours.placement.ask(
+            "GET", "/resource_providers/\(host.provider)", token: token, headers: newer
+        ).json
+        let inventory = { (total: Int, ratio: JSON, reserved: Int) -> JSON in
+            [
+                "total": JSON(total), "allocation_ratio": ratio, "reserved": JSON(reserved), "min_unit": 1,
+                "max_unit": JSON(total), "step_size": 1,
+            ]
+        }
+        let body: JSON = [
+            "resource_provider_generation": provider["generation"] ?? 0,
+            "inventories": [
+                "VCPU": inventory(host.vcpus, 16.0, 0), "MEMORY_MB": inventory(host.memory, 1.5, 512),
+                "DISK_GB": inventory(max(host.disk, 1), 1.0, 0),
+            ],
+        ]
+        _ = try await neighbours.placement.ask(
+            "PUT", "/resource_providers/\(host.provider)/inventories", body, token: token, headers: newer)
+    }
+}
+
+extension Transaction {
+    /// A server whose guest was switched off, or died, is not shown as running. What is being worked on is left alone.
+    fileprivate func follow(_ report: NodeReport, at now: Moment) throws {
+        let servers: [Server] = try rows(
+            "SELECT * FROM compute_server WHERE host = \(report.host) AND task IS NULL AND state IN ('active', 'stopped')"
+        )
+        for server in servers {
+            guard let number = report.guests[server.id.text]?.integer, let power = GuestState(rawValue: Int(number)),
+                power != server.power
+            else { continue }
+            try change(server.id, at: now) { server in
+                server.power = power
+                if power == .shutDown || power == .crashed { server.state = .stopped }
+                if power == .running { server.state = .active }
+            }
+        }
+    }
+}

@@ -1,0 +1,295 @@
+import API
+import Base
+import Contracts
+import Crypto
+import Policy
+import SQL
+import Workflow
+
+/// From the body of `POST /servers` to servers that are written down and on their way.
+struct CreateServer: Sendable {
+    private let call: Call<Compute>
+    private let body: JSON.Object
+
+    init(_ call: Call<Compute>) throws(Failure) {
+        self.call = call
+        body = try call.fields("server")
+    }
+
+    static let shape: Shape = .object(
+        Fields(
+            [.required("server", .object(Fields(fields, others: .refused)))],
+            others: .allowed))
+
+    private static let network: Shape = .object(
+        Fields([
+            .optional("uuid", .uuid), .optional("port", .nullable(.uuid)),
+            .optional("fixed_ip", .text(2...45, format: .ipAddress)),
+            .optional("tag", .text(1...60), since: "2.32"),
+        ]))
+
+    private static let fields: [Field] = [
+        .required("name", .name), .required("flavorRef", .either([.text(1...255), .integer(0...Int64.max)])),
+        .optional("imageRef", .text(0...255)), .optional("adminPass", .text), .optional("metadata", metadata),
+        .optional("networks", .either([.choice(["auto", "none"]), .list(of: network)])),
+        .optional("OS-DCF:diskConfig", .choice(["AUTO", "MANUAL"])),
+        .optional("accessIPv4", .text(7...15, format: .ipAddress)),
+        .optional("accessIPv6", .text(2...45, format: .ipAddress)),
+        .optional("personality", .list(of: .any), until: "2.56"),
+        .optional("availability_zone", .text(1...255)), .optional("key_name", .text(1...255)),
+        .optional("user_data", .nullable(.text(0...65_535))), .optional("config_drive", .looseBoolean),
+        .optional("security_groups", .list(of: .object(Fields([.optional("name", .text(1...255))])))),
+        .optional("min_count", .looseInteger(1...1_000)), .optional("max_count", .looseInteger(1...1_000)),
+        .optional("return_reservation_id", .looseBoolean), .optional("description", .description, since: "2.19"),
+        .optional("tags", .list(of: .text(1...60, format: .tag), count: 0...50), since: "2.52"),
+        .optional("host", .text(1...255), since: "2.74"),
+        .optional("hypervisor_hostname", .text(1...255), since: "2.74"),
+        .optional("hostname", .text(1...255), since: "2.90"),
+        .optional("block_device_mapping_v2", .list(of: .object(Fields([], others: .allowed)))),
+        .optional("trusted_image_certificates", .nullable(.list(of: .text(1...255))), since: "2.63"),
+    ]
+
+    static let metadata: Shape = .map(name: 1...255, value: .text(0...255), count: 0...128)
+
+    func run() async throws(Failure) -> [Server] {
+        let service = call.service
+        let (minimum, maximum) = try counts()
+        let networks = try networks()
+        let image = try await image()
+        try await checkSecurityGroups()
+        let body = body
+        let caller = call.caller
+        let flavorID: ID<Flavor> = ID(body.text("flavorRef") ?? body.integer("flavorRef").map(String.init) ?? "")
+        let (template, now) = (try template(), service.world.now)
+        return try await service.database.write { tx in
+            let flavor: Flavor
+            do { flavor = try tx.flavor(flavorID, call.flavorReach) } catch  where Failure(error).kind == .notFound {
+                throw Failure.invalid("Flavor \(flavorID) could not be found.")
+            }
+            try image?.allow(flavor)
+            let key = try body.text("key_name").map {
+                try tx.keypair($0, of: caller.user.id, absent: .invalid("Invalid key_name provided."))
+            }
+            let count = try tx.reserve(
+                flavor, minimum: minimum, maximum: maximum, project: caller.projectID ?? "", service.settings)
+            let reservation = "r-" + String(UUID(service.world.chance).hex.prefix(8))
+            var servers: [Server] = []
+            for index in 0..<count {
+                let server = template.server(
+                    flavor: flavor, image: image?.id, key: key, networks: networks, reservation: reservation,
+                    index: index,
+                    count: count, now: now, chance: service.world.chance)
+                try tx.insert(server)
+                try service.runner.start(BootServer.self, about: server.id.text, template.boot(server, body), tx)
+                servers.append(server)
+            }
+            return servers
+        }
+    }
+
+    /// What the caller learns once: a password for the guest's administrator, when they gave none.
+    static func adminPassword(_ call: Call<Compute>) -> String? {
+        call.body["server"]?["adminPass"]?.string ?? Base64.url.unpadded.text(call.service.world.chance.bytes(9))
+    }
+
+    // MARK: Parts of the body
+
+    private func counts() throws(Failure) -> (minimum: Int, maximum: Int) {
+        let minimum = body.integer("min_count") ?? 1
+        let maximum = body.integer("max_count") ?? minimum
+        guard minimum <= maximum else { throw .invalid("min_count must be <= max_count") }
+        return (minimum, maximum)
+    }
+
+    private func networks() throws(Failure) -> [NetworkRequest] {
+        let asked = body["networks"]
+        if let word = asked?.string {
+            guard call.version >= "2.37" else { throw .field("server.networks", "must be an array, not a string") }
+            return word == "none" ? [] : [.automatic]
+        }
+        guard let list = asked?.array, !list.isEmpty else {
+            if call.version >= "2.37", asked == nil { throw .field("server.networks", "is required") }
+            return [.automatic]
+        }
+        var requests: [NetworkRequest] = []
+        for (index, network) in list.enumerated() {
+            let port = network["port"]?.string
+            guard port != nil || network["uuid"] != nil else {
+                throw .field("server.networks[\(index)]", "must name a uuid or a port")
+            }
+            requests.append(
+                NetworkRequest(
+                    network: port == nil ? network["uuid"]?.string : nil, port: port,
+                    fixedIP: network["fixed_ip"]?.string,
+                    tag: network["tag"]?.string))
+        }
+        return requests
+    }
+
+    private struct Image: Sendable {
+        let id: String
+        let minimumDisk: Int
+        let minimumMemory: Int
+        let size: Int
+
+        func allow(_ flavor: Flavor) throws(Failure) {
+            guard minimumMemory <= flavor.memory else {
+                throw .invalid("Flavor's memory is too small for requested image.")
+            }
+            guard flavor.disk == 0 || minimumDisk <= flavor.disk else {
+                throw .invalid(
+                    "Flavor's disk is smaller than the minimum size specified in image metadata. Flavor disk is \(flavor.disk << 30) bytes, minimum size is \(minimumDisk << 30) bytes."
+                )
+            }
+            guard flavor.disk == 0 || size <= flavor.disk << 30 else {
+                throw .invalid(
+                    "Flavor's disk is too small for requested image. Flavor disk is \(flavor.disk << 30) bytes, image is \(size) bytes."
+                )
+            }
+        }
+    }
+
+    /// The image as its service shows it to the caller; one that they can't see isn't there.
+    private func image() async throws(Failure) -> Image? {
+        guard let id = body.text("imageRef"), !id.isEmpty else {
+            guard body["block_device_mapping_v2"] != nil else { throw .invalid("Invalid imageRef provided.") }
+            throw .invalid("Block Device Mapping is Invalid: booting from volumes is not available yet.")
+        }
+        guard UUID(id) != nil else { throw .invalid("Invalid imageRef provided.") }
+        let image: JSON
+        do throws(Failure) {
+            image = try await call.service.neighbours.image.ask("GET", "/v2/images/\(id)", token: call.caller.token)
+                .json
+        } catch  where error.kind == .notFound {
+            throw .invalid("Can not find requested image")
+        }
+        guard image["status"] == "active" else { throw .invalid("Image \(id) is not active.") }
+        return Image(
+            id: id, minimumDisk: Int(image["min_disk"]?.integer ?? 0),
+            minimumMemory: Int(image["min_ram"]?.integer ?? 0),
+            size: Int(image["size"]?.integer ?? 0))
+    }
+
+    /// Groups that don't exist are an error now, not a failed build later.
+    private func checkSecurityGroups() async throws(Failure) {
+        for name in Set(securityGroups) where name != "default" {
+            let found = try await call.service.neighbours.network.ask(
+                "GET", "/v2.0/security-groups?fields=id&fields=name", token: call.caller.token
+            ).json
+            let known =
+                found["security_groups"]?.array?.contains { $0["name"]?.string == name || $0["id"]?.string == name }
+                ?? false
+            guard known else {
+                throw .invalid("Security group \(name) not found for project \(call.caller.projectID ?? "").")
+            }
+        }
+    }
+
+    private var securityGroups: [String] {
+        body["security_groups"]?.array?.compactMap { $0["name"]?.string } ?? ["default"]
+    }
+
+    // MARK: The server
+
+    /// All of a server that doesn't depend on what the database says.
+    private struct Template: Sendable {
+        let project: String
+        let user: String
+        let name: String
+        let hostname: String?
+        let zone: String
+        let host: String?
+        let body: JSON.Object
+        let securityGroups: [String]
+
+        func server(
+            flavor: Flavor, image: String?, key: Keypair?, networks: [NetworkRequest], reservation: String, index: Int,
+            count: Int, now: Moment, chance: any Chance
+        ) -> Server {
+            let name = count == 1 ? name : "\(name)-\(index + 1)"
+            return Server(
+                id: .uuid(chance), project: project, user: user, name: name,
+                hostname: hostname ?? Server.hostname(from: name), state: .building, task: .scheduling, power: .none,
+                host: nil, zone: zone, flavor: flavor, image: image, keyName: key?.name, publicKey: key?.publicKey,
+                userData: body.text("user_data"), metadata: body["metadata"]?.object ?? JSON.Object(),
+                hasConfigDrive: body.boolean("config_drive") ?? false, description: body.text("description"),
+                isLocked: false, lockedReason: nil, accessV4: body.text("accessIPv4") ?? "",
+                accessV6: body.text("accessIPv6") ?? "", networks: networks, interfaces: [],
+                securityGroups: securityGroups, tags: body["tags"]?.array?.compactMap(\.string) ?? [], fault: nil,
+                reservation: reservation, launchIndex: index, created: now, updated: now, launched: nil, terminated: nil
+            )
+        }
+
+        func boot(_ server: Server, _ body: JSON.Object) -> BootServer.State {
+            BootServer.State(
+                server: server.id, wantedZone: body.text("availability_zone") == nil ? nil : zone, wantedHost: host)
+        }
+    }
+
+    private func template() throws(Failure) -> Template {
+        if let data = body.text("user_data"),
+            Base64.standard.lenientlyPadded.bytes(data.filter { !$0.isWhitespace }) == nil
+        {
+            throw .field("server.user_data", "must be base64")
+        }
+        let parts = (body.text("availability_zone") ?? call.service.settings.defaultZone).split(separator: ":").map(
+            String.init)
+        let host = body.text("host") ?? body.text("hypervisor_hostname") ?? (parts.count > 1 ? parts[1] : nil)
+        if host != nil { try call.require(.forceHost) }
+        return Template(
+            project: call.caller.projectID ?? "", user: call.caller.user.id, name: try body.required("name").trimmed,
+            hostname: body.text("hostname"), zone: parts.first ?? call.service.settings.defaultZone, host: host,
+            body: body,
+            securityGroups: securityGroups)
+    }
+}
+
+extension NetworkRequest {
+    /// Whatever network the project has.
+    static let automatic = NetworkRequest(network: nil, port: nil, fixedIP: nil, tag: nil)
+}
+
+extension Server {
+    /// A name that is one on the network, too: letters, digits and dashes, 63 of them at most.
+    static func hostname(from name: String) -> String {
+        var text = ""
+        for scalar in name.lowercased().unicodeScalars {
+            if scalar.isASCII,
+                scalar.properties.isAlphabetic || scalar.properties.numericType != nil || scalar == "-" || scalar == "."
+            {
+                text.unicodeScalars.append(scalar)
+            } else if scalar == " " || scalar == "_" {
+                text.append("-")
+            }
+        }
+        let cut = String(text.prefix(63).drop { $0 == "-" || $0 == "." })
+        return cut.isEmpty ? "server" : cut
+    }
+}
+
+extension Transaction {
+    /// How many servers of a flavor still fit into the project's quota: at least so many, or none.
+    fileprivate func reserve(
+        _ flavor: Flavor, minimum: Int, maximum: Int, project: String, _ settings: ComputeSettings
+    ) throws(Failure) -> Int {
+        let usage = try usage(of: project)
+        let limits: [(String, Int, Int, Int)] = [
+            ("instances", usage.instances, 1, settings.instances), ("cores", usage.cores, flavor.vcpus, settings.cores),
+            ("ram", usage.memory, flavor.memory, settings.memory),
+        ]
+        var count = maximum
+        for (name, used, each, limit) in limits where limit >= 0 && each > 0 {
+            count = min(count, max(0, limit - used) / each)
+            guard count >= minimum else {
+                throw .forbidden(
+                    "Quota exceeded for \(name): Requested \(each * minimum), but already used \(used) of \(limit) \(name)"
+                )
+            }
+        }
+        return count
+    }
+}
+
+extension Rule {
+    static let forceHost = Rule("os_compute_api:servers:create:forced_host", "Choose a server's host", May.admin)
+}

@@ -1,0 +1,144 @@
+import API
+import Base
+import HTTP
+import Policy
+import SQL
+
+/// Which servers a list is to have, in which order.
+struct ServerQuery: Sendable {
+    let condition: SQL
+    let sort: SQL
+    let limit: Int
+    let marker: String?
+
+    static let parameters: [Parameter] = [
+        "name", "status", "image", "flavor", "host", "all_tenants", "changes-since", "changes-before", "marker",
+        "limit",
+        "sort_key", "sort_dir", "ip", "ip6", "tenant_id", "project_id", "user_id", "uuid", "tags", "tags-any",
+        "not-tags",
+        "not-tags-any", "deleted", "reservation_id", "availability_zone", "key_name", "vm_state", "task_state",
+        "power_state", "config_drive", "description", "display_name", "hostname", "launched_at", "locked",
+    ].map { Parameter($0) }
+
+    private static let sortColumns: [String: StaticString] = [
+        "created_at": "created_at", "updated_at": "updated_at", "display_name": "name", "uuid": "id", "host": "host",
+        "vm_state": "state", "task_state": "task", "power_state": "power", "user_id": "user_id",
+        "project_id": "project_id", "instance_type_id": "vcpus", "image_ref": "image_id", "hostname": "hostname",
+        "launched_at": "launched_at", "terminated_at": "terminated_at", "locked": "locked", "key_name": "key_name",
+        "availability_zone": "zone", "config_drive": "config_drive", "display_description": "description",
+        "access_ip_v4": "access_v4", "access_ip_v6": "access_v6", "launch_index": "launch_index", "node": "host",
+    ]
+
+    init(_ call: Call<Compute>) throws(Failure) {
+        var conditions: [SQL] = [try ServerQuery.reach(call), try ServerQuery.liveness(call)]
+        let query = call.query
+        let texts: [(String, SQL)] = [
+            ("uuid", "id"), ("reservation_id", "reservation"), ("image", "image_id"), ("key_name", "key_name"),
+            ("availability_zone", "zone"), ("vm_state", "state"), ("task_state", "task"),
+        ]
+        for (name, column) in texts { if let value = query[name] { conditions.append("\(column) = \(value)") } }
+        if let host = query["host"], call.caller.isAdmin { conditions.append("host = \(host)") }
+        if let user = query["user_id"], call.caller.isAdmin { conditions.append("user_id = \(user)") }
+        if let name = query["name"] ?? query["display_name"] { conditions.append("name \(.like(.containing(name)))") }
+        if let flavor = query["flavor"] { conditions.append("flavor \(.like(.containing("\"id\":\"\(flavor)\"")))") }
+        if let address = query["ip"] ?? query["ip6"] { conditions.append("interfaces \(.like(.containing(address)))") }
+        for status in query.all("status") {
+            guard let states = Server.states(of: status) else {
+                conditions.append("1 = 0")
+                continue
+            }
+            conditions.append("state IN \(SQL.list(states.map(\.rawValue)))")
+        }
+        conditions += try ServerQuery.times(query)
+        conditions += ServerQuery.tags(query)
+        condition = SQL.all(conditions)
+        limit = try call.limit()
+        marker = query["marker"]
+        sort = try ServerQuery.sort(query)
+    }
+
+    /// One's own project, or all of them for who may and asks.
+    private static func reach(_ call: Call<Compute>) throws(Failure) -> SQL {
+        let asksForAll = try call.query.boolean("all_tenants") ?? false
+        if asksForAll {
+            guard call.caller.isAdmin else {
+                throw .forbidden("Policy doesn't allow os_compute_api:servers:detail:get_all_tenants to be performed.")
+            }
+            guard let project = call.query["project_id"] ?? call.query["tenant_id"] else { return "1 = 1" }
+            return "project_id = \(project)"
+        }
+        return "project_id = \(call.caller.projectID ?? "")"
+    }
+
+    private static func liveness(_ call: Call<Compute>) throws(Failure) -> SQL {
+        let asksForDeleted = try call.query.boolean("deleted") ?? false
+        let wantsDeleted = asksForDeleted && call.caller.isAdmin || call.query["status"]?.uppercased() == "DELETED"
+        if call.query.has("changes-since") || call.query.has("changes-before") { return "1 = 1" }
+        return wantsDeleted ? "state = 'deleted'" : "state <> 'deleted'"
+    }
+
+    private static func times(_ query: Parameters) throws(Failure) -> [SQL] {
+        var conditions: [SQL] = []
+        if let text = query["changes-since"] {
+            guard let moment = Moment(iso8601: text) else {
+                throw .field("changes-since", "must be a time, not '\(text)'")
+            }
+            conditions.append("updated_at >= \(moment)")
+        }
+        if let text = query["changes-before"] {
+            guard let moment = Moment(iso8601: text) else {
+                throw .field("changes-before", "must be a time, not '\(text)'")
+            }
+            conditions.append("updated_at <= \(moment)")
+        }
+        return conditions
+    }
+
+    private static func tags(_ query: Parameters) -> [SQL] {
+        let has = { (tag: Substring) -> SQL in "tags \(.like(.containing("\"\(tag)\"")))" }
+        let conditions = { (name: String) in query[name]?.split(separator: ",").map(has) ?? [] }
+        var all = conditions("tags")
+        let any = conditions("tags-any")
+        if !any.isEmpty { all.append("(\(SQL.joined(any, by: " OR ")))") }
+        let none = conditions("not-tags")
+        if !none.isEmpty { all.append("NOT \(SQL.all(none))") }
+        let noneOf = conditions("not-tags-any")
+        if !noneOf.isEmpty { all.append("NOT (\(SQL.joined(noneOf, by: " OR ")))") }
+        return all
+    }
+
+    private static func sort(_ query: Parameters) throws(Failure) -> SQL {
+        var parts: [SQL] = []
+        let directions = query.all("sort_dir")
+        for (index, key) in query.all("sort_key").enumerated() {
+            guard let column = sortColumns[key] else { throw .field("sort_key", "cannot be \(key)") }
+            let isDescending = index >= directions.count || directions[index] == "desc"
+            parts.append(isDescending ? "\(SQL.raw(column)) DESC" : "\(SQL.raw(column)) ASC")
+        }
+        parts.append(directions.first == "asc" ? "position ASC" : "position DESC")
+        return SQL.joined(parts, by: ", ")
+    }
+}
+
+extension Transaction {
+    func servers(_ query: ServerQuery) throws(Failure) -> Page<Server> {
+        guard let marker = query.marker else {
+            let things: [Server] = try rows(
+                "SELECT * FROM compute_server WHERE \(query.condition) ORDER BY \(query.sort) LIMIT \(query.limit + 1)")
+            return page(things, query.limit)
+        }
+        let ids = try rows("SELECT id FROM compute_server WHERE \(query.condition) ORDER BY \(query.sort)") {
+            row throws(Failure) in try row.text("id")
+        }
+        guard let place = ids.firstIndex(of: marker) else { throw .invalid("marker [\(marker)] not found") }
+        let wanted = Array(ids[(place + 1)...].prefix(query.limit + 1))
+        let things: [Server] = try rows(
+            "SELECT * FROM compute_server WHERE id IN \(SQL.list(wanted)) ORDER BY \(query.sort)")
+        return page(things, query.limit)
+    }
+
+    private func page(_ things: [Server], _ limit: Int) -> Page<Server> {
+        let page = Array(things.prefix(limit))
+        return Page(things: page, next: things.count > limit ? page.last?.id.text : nil)
+    }
+}
