@@ -21,7 +21,7 @@ actor HTTPConnection {
     /// The client holds its body back until it hears that it is wanted.
     var awaitsContinue = false
 
-    private let scheme: String
+    private let tls: TLSIdentity?
     private let local: SocketAddress?
     private let peer: SocketAddress?
     private var isIdle = false
@@ -29,21 +29,24 @@ actor HTTPConnection {
     /// The client may still be sending: hanging up at once would destroy the answer on its way.
     var mustLinger = false
 
-    init(_ socket: Socket, service: HTTPService, scheme: String) {
+    init(_ socket: Socket, service: HTTPService, tls: TLSIdentity?) {
         self.socket = socket
         self.service = service
-        self.scheme = scheme
+        self.tls = tls
         local = socket.local
         peer = socket.peer
     }
 
     func serve() async {
+        defer { socket.close() }
+        if let tls {
+            guard (try? await socket.secure(as: tls, by: socket.deadline(service.slowHead))) != nil else { return }
+        }
         while let request = await nextRequest() {
             let response = await service.handler(request)
             guard await answer(request, with: response) else { break }
         }
         if mustLinger { await linger() }
-        socket.close()
     }
 
     /// Finishes what is in flight and takes no more.
@@ -102,7 +105,7 @@ actor HTTPConnection {
         guard case .request(let method, let target) = head.startLine else { throw .malformed("This is no request.") }
         let framing = try HTTPFraming(request: headers, minorVersion: head.minorVersion)
         var request = try HTTPRequest(head: head, headers: headers, method: method, target: target)
-        request.scheme = scheme
+        request.scheme = tls == nil ? "http" : "https"
         request.peer = peer
         request.local = local
         place = head.end
@@ -131,7 +134,7 @@ actor HTTPConnection {
 
     /// For one connection too many: says so without waiting for what it has to say.
     func turnAway() async {
-        await refuse(HTTPRefusal(503, "There are too many connections just now."))
+        if tls == nil { await refuse(HTTPRefusal(503, "There are too many connections just now.")) }
         socket.close()
     }
 

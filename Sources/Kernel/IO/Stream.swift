@@ -50,7 +50,9 @@ package actor Stream {
         _ side: Socket.Side, _ body: () async throws(Failure) -> Value
     ) async throws(Failure) -> Value {
         let result = await withTaskCancellationHandler {
-            do throws(Failure) { return Result<Value, Failure>.success(try await body()) } catch { return .failure(error) }
+            do throws(Failure) { return Result<Value, Failure>.success(try await body()) } catch {
+                return .failure(error)
+            }
         } onCancel: {
             socket.nudge(side)
         }
