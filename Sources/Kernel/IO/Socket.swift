@@ -94,6 +94,8 @@ package final class Socket: Watcher, @unchecked Sendable {
         return bytes
     }
 
+    var isSilent: Bool { isOpen && !canRead }
+
     // MARK: Writing
 
     /// Returns when the kernel has taken all of it. `moreFollows` keeps a short piece back for the next one.
