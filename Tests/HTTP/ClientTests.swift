@@ -133,7 +133,8 @@ func withLoops(_ body: (Loops) async throws -> Void) async throws {
     }
 
     @Test func headHasNoBody() async throws {
-        try await withClient({ _ in HTTPResponse(200, headers: ["Content-Length": "77"]) }) { client, origin in
+        let handler: HTTPServer.Handler = { _ in HTTPResponse(200, headers: ["Content-Length": "77"]) }
+        try await withClient(handler) { client, origin in
             for _ in 0..<2 {
                 let reply = try await client.send(HTTPRequest("HEAD", "/"), to: origin)
                 #expect(reply.headers["Content-Length"] == "77")
@@ -144,7 +145,8 @@ func withLoops(_ body: (Loops) async throws -> Void) async throws {
 
     @Test func anUnwantedBodyIsNotSent() async throws {
         let asked = Mutex(false)
-        try await withClient({ _ in HTTPResponse(401) }) { client, origin in
+        let handler: HTTPServer.Handler = { _ in HTTPResponse(401) }
+        try await withClient(handler) { client, origin in
             let body = HTTPBody(length: 2_000_000) { () async throws(Failure) -> [UInt8]? in
                 asked.withLock { $0 = true }
                 return nil
@@ -253,10 +255,11 @@ func withLoops(_ body: (Loops) async throws -> Void) async throws {
     }
 
     @Test func aDeadlineEndsTheWaitForAnAnswer() async throws {
-        try await withClient({ _ in
+        let handler: HTTPServer.Handler = { _ in
             do { try await SystemClock().sleep(for: .seconds(3_600)) } catch { return HTTPResponse(503) }
             return HTTPResponse(200)
-        }) { client, origin in
+        }
+        try await withClient(handler) { client, origin in
             let failure = await #expect(throws: Failure.self) {
                 try await client.send(HTTPRequest("GET", "/"), to: origin, by: .after(.milliseconds(50)))
             }
