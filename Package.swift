@@ -47,7 +47,7 @@ let package = Package(
         kernel("Base"),
         kernel("Config", "Base", "CYAML"),
         kernel("Crypto", "Base", "COpenSSL", "CCrypt"),
-        kernel("IO", "Base", "CSystem"),
+        kernel("IO", "Base", "COpenSSLTLS", "CSystem"),
         kernel("Trace", "Base"),
         kernel("SQL", "Base", "CMariaDB", "CSQLite"),
         kernel("HTTP", "Base", "IO", "COpenSSLTLS"),

@@ -9,8 +9,15 @@ func withServer(
     limits: HTTPLimits = HTTPLimits(), loops count: Int = 2, address: Address = .tcp(host: "127.0.0.1", port: 0),
     handler: @escaping HTTPServer.Handler, _ body: (Client) async throws -> Void
 ) async throws {
+    try await withServer(.init(address), limits: limits, loops: count, handler: handler, body)
+}
+
+func withServer(
+    _ listen: HTTPServer.Listen, limits: HTTPLimits = HTTPLimits(), loops count: Int = 2,
+    handler: @escaping HTTPServer.Handler, _ body: (Client) async throws -> Void
+) async throws {
     let loops = Loops(count: count)
-    let server = try HTTPServer(on: loops, listeners: [.init(address)], limits: limits, handler: handler)
+    let server = try HTTPServer(on: loops, listeners: [listen], limits: limits, handler: handler)
     let running = Task { try await server.run() }
     let result: Result<Void, any Error>
     do {

@@ -36,6 +36,9 @@ package struct HTTPBody: Sendable {
 
     package var isEmpty: Bool { source == nil }
 
+    /// All of it, if it is in memory: what can be sent twice.
+    var held: [UInt8]? { (source as? HeldBytes)?.all }
+
     /// The next piece, of whatever size has come; nil at the end.
     package func next() async throws(Failure) -> [UInt8]? { try await source?.nextPiece(of: message) }
 
@@ -61,14 +64,15 @@ protocol HTTPBodySource: AnyObject, Sendable {
 }
 
 private final class HeldBytes: HTTPBodySource {
-    private let bytes: Mutex<[UInt8]?>
+    let all: [UInt8]
+    private let isRead = Mutex(false)
 
-    init(_ bytes: [UInt8]) { self.bytes = Mutex(bytes) }
+    init(_ bytes: [UInt8]) { all = bytes }
 
     func nextPiece(of message: UInt64) async throws(Failure) -> [UInt8]? {
-        bytes.withLock { bytes in
-            defer { bytes = nil }
-            return bytes
+        isRead.withLock { isRead in
+            defer { isRead = true }
+            return isRead ? nil : all
         }
     }
 }

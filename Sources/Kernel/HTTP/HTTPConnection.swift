@@ -10,18 +10,15 @@ actor HTTPConnection {
     let service: HTTPService
     nonisolated var unownedExecutor: UnownedSerialExecutor { socket.loop.asUnownedSerialExecutor() }
 
-    /// What has been read and not yet used begins at `place`.
-    var input: [UInt8] = []
-    var place = 0
+    var input = HTTPInput()
     var framing: HTTPFraming?
-    var incoming = Incoming.done
     /// Counts the requests, so that the body of one that is answered reads nothing of the next.
     var message: UInt64 = 0
     var outgoing = Outgoing.done
     /// The client holds its body back until it hears that it is wanted.
     var awaitsContinue = false
 
-    private let scheme: String
+    private let tls: TLSIdentity?
     private let local: SocketAddress?
     private let peer: SocketAddress?
     private var isIdle = false
@@ -29,21 +26,24 @@ actor HTTPConnection {
     /// The client may still be sending: hanging up at once would destroy the answer on its way.
     var mustLinger = false
 
-    init(_ socket: Socket, service: HTTPService, scheme: String) {
+    init(_ socket: Socket, service: HTTPService, tls: TLSIdentity?) {
         self.socket = socket
         self.service = service
-        self.scheme = scheme
+        self.tls = tls
         local = socket.local
         peer = socket.peer
     }
 
     func serve() async {
+        defer { socket.close() }
+        if let tls {
+            guard (try? await socket.secure(as: tls, by: socket.deadline(service.slowHead))) != nil else { return }
+        }
         while let request = await nextRequest() {
             let response = await service.handler(request)
             guard await answer(request, with: response) else { break }
         }
         if mustLinger { await linger() }
-        socket.close()
     }
 
     /// Finishes what is in flight and takes no more.
@@ -68,47 +68,47 @@ actor HTTPConnection {
     }
 
     private func readHead() async throws(HTTPRefusal) -> HTTPHeadParser? {
-        var parser = HTTPHeadParser(.request, limits: service.limits, start: place)
+        var parser = HTTPHeadParser(.request, limits: service.limits, start: input.place)
         var deadline: Deadline?
-        while try !parser.parse(input.span) {
-            let hasBegun = place < input.count
+        while try !parser.parse(input.bytes.span) {
+            let hasBegun = !input.isEmpty
             if hasBegun && deadline == nil { deadline = socket.deadline(service.slowHead) }
             do throws(Failure) {
                 guard let bytes = try await readMore(by: deadline) else { return nil }
-                if hasBegun { input += bytes } else { input = bytes }
+                input.add(bytes)
             } catch {
                 if hasBegun && error.kind == .timedOut {
                     throw HTTPRefusal(408, "The request took too long to arrive.")
                 }
                 return nil
             }
-            if !hasBegun { parser = HTTPHeadParser(.request, limits: service.limits, start: place) }
+            if !hasBegun { parser = HTTPHeadParser(.request, limits: service.limits, start: 0) }
         }
         return parser
     }
 
+    /// - Parameter deadline: nil between requests.
     private func readMore(by deadline: Deadline?) async throws(Failure) -> [UInt8]? {
-        guard deadline == nil else { return try await socket.read(by: deadline ?? .never) }
+        if let deadline { return try await socket.read(by: deadline) }
         guard !isStopping else { return nil }
-        input = []
-        place = 0
+        input.release()
         isIdle = true
         defer { isIdle = false }
         return try await socket.read(by: socket.deadline(service.idle))
     }
 
     private func request(_ head: HTTPHeadParser) throws(HTTPRefusal) -> HTTPRequest {
-        let headers = HTTPHeaders(bytes: input, fields: head.fields)
+        let headers = HTTPHeaders(bytes: input.bytes, fields: head.fields)
         guard case .request(let method, let target) = head.startLine else { throw .malformed("This is no request.") }
         let framing = try HTTPFraming(request: headers, minorVersion: head.minorVersion)
         var request = try HTTPRequest(head: head, headers: headers, method: method, target: target)
-        request.scheme = scheme
+        request.scheme = tls == nil ? "http" : "https"
         request.peer = peer
         request.local = local
-        place = head.end
+        input.begin(framing.body, at: head.end)
+        awaitsContinue = framing.expectsContinue
         message += 1
         self.framing = framing
-        begin(framing)
         if framing.body != .none {
             var length: Int?
             if case .length(let count) = framing.body { length = count }
@@ -119,7 +119,7 @@ actor HTTPConnection {
 
     private func refuse(_ refusal: HTTPRefusal) async {
         framing = nil
-        incoming = .broken
+        input.breakOff()
         mustLinger = true
         message += 1
         var response = service.refusal(refusal)
@@ -131,7 +131,7 @@ actor HTTPConnection {
 
     /// For one connection too many: says so without waiting for what it has to say.
     func turnAway() async {
-        await refuse(HTTPRefusal(503, "There are too many connections just now."))
+        if tls == nil { await refuse(HTTPRefusal(503, "There are too many connections just now.")) }
         socket.close()
     }
 

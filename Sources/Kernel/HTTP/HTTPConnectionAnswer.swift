@@ -22,16 +22,19 @@ extension HTTPConnection: HTTPBodySink {
             return await upgrade(request, framing, response.headers, subprotocol, talk)
         }
         var keepsAlive = framing.keepsAlive && !isStopping && !response.headers.lists("close", in: "connection")
-        if case .broken = incoming { keepsAlive = false }
-        if awaitsContinue && !bodyIsDone { keepsAlive = false }
         do throws(Failure) {
+            // An answer that is made piece by piece may be made from the request's body.
+            if awaitsContinue, response.status < 300, case .stream = response.body { try await askForBody() }
+            // Who wasn't asked for its body by now may or may not send it: nothing can be read from there any more.
+            if awaitsContinue && !input.isBodyDone { input.breakOff() }
+            if case .broken = input.body { keepsAlive = false }
             try await write(response, isHead: request.method == "HEAD", keepsAlive: keepsAlive)
         } catch {
             return false
         }
         if case .untilClose = outgoing { return false }
         if keepsAlive, await skipRestOfBody() { return true }
-        mustLinger = !bodyIsDone
+        mustLinger = !input.isBodyDone
         return false
     }
 

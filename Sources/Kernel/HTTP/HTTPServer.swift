@@ -19,11 +19,13 @@ package final class HTTPServer: Sendable {
 
     package struct Listen: Sendable {
         package let address: Address
+        package let tls: TLSIdentity?
         /// Who may connect to a Unix socket.
         package let mode: UInt32
 
-        package init(_ address: Address, mode: UInt32 = 0o600) {
+        package init(_ address: Address, tls: TLSIdentity? = nil, mode: UInt32 = 0o600) {
             self.address = address
+            self.tls = tls
             self.mode = mode
         }
     }
@@ -32,7 +34,7 @@ package final class HTTPServer: Sendable {
     package let addresses: [SocketAddress]
 
     private let loops: Loops
-    private let listeners: [Listener]
+    private let listeners: [(listener: Listener, tls: TLSIdentity?)]
     private let service: HTTPService
     private let connections: HTTPConnections
 
@@ -44,12 +46,12 @@ package final class HTTPServer: Sendable {
         refusal: @escaping @Sendable (HTTPRefusal) -> HTTPResponse = HTTPServer.plainRefusal,
         handler: @escaping Handler
     ) throws(Failure) {
-        var listeners: [Listener] = []
+        var listeners: [(listener: Listener, tls: TLSIdentity?)] = []
         var addresses: [SocketAddress] = []
         for listen in wanted {
             let bound = try HTTPServer.bind(listen, loops)
             addresses.append(bound[0].local)
-            listeners += bound
+            listeners += bound.map { ($0, listen.tls) }
         }
         self.loops = loops
         self.listeners = listeners
@@ -79,8 +81,8 @@ package final class HTTPServer: Sendable {
     /// Serves until the task is cancelled, then stops: accepts no more, lets requests in flight finish for as long as the
     /// limits say, and hangs up.
     package func run() async throws(Failure) {
-        let accepting = listeners.map { listener in
-            Task(executorPreference: listener.loop) { await self.accept(from: listener) }
+        let accepting = listeners.map { listener, tls in
+            Task(executorPreference: listener.loop) { await self.accept(from: listener, tls) }
         }
         var problem: Failure?
         await withTaskCancellationHandler {
@@ -88,17 +90,17 @@ package final class HTTPServer: Sendable {
         } onCancel: {
             for task in accepting { task.cancel() }
         }
-        for listener in listeners { await listener.close() }
+        for (listener, _) in listeners { await listener.close() }
         await connections.stop(within: service.limits.stop, on: loops.next())
         if let problem { throw problem }
     }
 
     /// What it ended with, if it wasn't asked to.
-    private func accept(from listener: Listener) async -> Failure? {
+    private func accept(from listener: Listener, _ tls: TLSIdentity?) async -> Failure? {
         let isUnix = listener.local.port == nil
         do throws(Failure) {
             while let socket = try await listener.acceptSocket(on: isUnix ? loops.next() : listener.loop) {
-                connections.admit(HTTPConnection(socket, service: service, scheme: "http"))
+                connections.admit(HTTPConnection(socket, service: service, tls: tls))
             }
             return nil
         } catch {

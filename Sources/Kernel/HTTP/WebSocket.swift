@@ -155,7 +155,7 @@ extension HTTPConnection {
         headers.write(to: &output) { headers.isNamed($0, "connection") || headers.isNamed($0, "content-length") }
         output.append("Connection: Upgrade\r\n\r\n")
         guard (try? await socket.write(output, by: socket.deadline(service.slowBody))) != nil else { return false }
-        let talker = WebSocket(socket, limits: service.limits, input: Array(input[place...]))
+        let talker = WebSocket(socket, limits: service.limits, input: input.takeRest())
         await talk(talker)
         await talker.close()
         return false

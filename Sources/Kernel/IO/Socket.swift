@@ -30,8 +30,12 @@ package final class Socket: Watcher, @unchecked Sendable {
     private var isEnding = false
     private var reader: Waiter?
     private var writer: Waiter?
-    private var isWriting = false
+    var isWriting = false
     private var armed = Deadline.never
+
+    /// Once the connection is encrypted; and what of its output the kernel had no room for yet.
+    var tls: TLSSession?
+    var unsent: [UInt8] = []
 
     init(descriptor: Int32, on loop: Loop) {
         self.descriptor = descriptor
@@ -55,7 +59,8 @@ package final class Socket: Watcher, @unchecked Sendable {
     /// What has arrived, at most `limit` bytes; waits if that is nothing. nil when the other end has closed its side.
     package func read(upTo limit: Int = usualRead, by deadline: Deadline = .never) async throws(Failure) -> [UInt8]? {
         while true {
-            if let bytes = try take(upTo: limit) { return bytes.isEmpty ? nil : bytes }
+            let bytes = if let tls { try take(upTo: limit, through: tls) } else { try take(upTo: limit) }
+            if let bytes { return bytes.isEmpty ? nil : bytes }
             try await wait(.reading, by: deadline)
         }
     }
@@ -89,6 +94,8 @@ package final class Socket: Watcher, @unchecked Sendable {
         return bytes
     }
 
+    var isSilent: Bool { isOpen && !canRead }
+
     // MARK: Writing
 
     /// Returns when the kernel has taken all of it. `moreFollows` keeps a short piece back for the next one.
@@ -97,6 +104,14 @@ package final class Socket: Watcher, @unchecked Sendable {
     ) async throws(Failure) {
         try beginWriting()
         defer { isWriting = false }
+        if let tls {
+            try await write(bytes, through: tls, by: deadline)
+        } else {
+            try await send(bytes, moreFollows: moreFollows, by: deadline)
+        }
+    }
+
+    func send(_ bytes: [UInt8], moreFollows: Bool = false, by deadline: Deadline) async throws(Failure) {
         var sent = 0
         while sent < bytes.count {
             let count = bytes.withUnsafeBytes { raw in
@@ -111,6 +126,7 @@ package final class Socket: Watcher, @unchecked Sendable {
     package func sendFile(
         _ file: FileSlice, _ part: Range<Int>, by deadline: Deadline = .never
     ) async throws(Failure) {
+        if tls != nil { return try await sendEncrypted(file, part, by: deadline) }
         try beginWriting()
         defer { isWriting = false }
         var place = off_t(file.offset + part.lowerBound)
@@ -122,7 +138,7 @@ package final class Socket: Watcher, @unchecked Sendable {
         }
     }
 
-    private func beginWriting() throws(Failure) {
+    func beginWriting() throws(Failure) {
         try requireOpen()
         guard !isWriting else { throw .bug("Two tasks write to one stream at once.") }
         isWriting = true
@@ -142,7 +158,9 @@ package final class Socket: Watcher, @unchecked Sendable {
 
     /// Says that nothing more will be written; the other end can still write.
     package func finishWriting() {
-        if isOpen { shutdown(descriptor, Int32(SHUT_WR)) }
+        guard isOpen else { return }
+        finishTLS()
+        shutdown(descriptor, Int32(SHUT_WR))
     }
 
     // MARK: The end
@@ -151,6 +169,7 @@ package final class Socket: Watcher, @unchecked Sendable {
     package func close() {
         assert(loop.isCurrent)
         guard isOpen else { return }
+        finishTLS()
         isOpen = false
         if let token { loop.detach(token, from: descriptor) }
         token = nil

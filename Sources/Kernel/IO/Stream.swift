@@ -45,12 +45,23 @@ package actor Stream {
     /// Wakes whoever waits and gives the descriptor back. A second time does nothing.
     package func close() { socket.close() }
 
+    /// Nothing has come that nobody has read, not even the end.
+    package var isSilent: Bool { socket.isSilent }
+
+    /// Closes it soon, from anywhere: for an owner that is no more.
+    package nonisolated func abandon() {
+        let socket = socket
+        loop.perform { socket.close() }
+    }
+
     /// A server's connection is closed when it is to end and does without this.
     func cancellable<Value: Sendable>(
         _ side: Socket.Side, _ body: () async throws(Failure) -> Value
     ) async throws(Failure) -> Value {
         let result = await withTaskCancellationHandler {
-            do throws(Failure) { return Result<Value, Failure>.success(try await body()) } catch { return .failure(error) }
+            do throws(Failure) { return Result<Value, Failure>.success(try await body()) } catch {
+                return .failure(error)
+            }
         } onCancel: {
             socket.nudge(side)
         }
