@@ -61,7 +61,7 @@ let package = Package(
         service("Compute", "Bus", "Contracts", "Crypto", "IO", "Trace", "Workflow"),
         service("Identity", "Crypto", "IO"),
 
-        module("", "Cloud", ["API", "Base", "Crypto", "HTTP", "IO", "Identity", "Policy", "SQL", "Trace"]),
+        module("", "Cloud", ["API", "Base", "Config", "Crypto", "HTTP", "IO", "Identity", "Policy", "SQL", "Trace"]),
         .executableTarget(
             name: "martlet", dependencies: ["Base", "Cloud", "IO", "Trace"], path: "Sources/martlet",
             swiftSettings: settings),

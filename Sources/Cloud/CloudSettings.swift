@@ -1,3 +1,7 @@
+package import Base
+import Config
+package import Identity
+
 /// How a cloud on one machine is to be: what the command line and the environment say.
 package struct CloudSettings: Sendable {
     package var data: DataDirectory
@@ -6,8 +10,18 @@ package struct CloudSettings: Sendable {
     package var port: Int?
     package var adminPassword: String?
     package var region = "RegionOne"
+    package var identity = IdentitySettings()
 
     package init(data: DataDirectory = .usual) { self.data = data }
+
+    /// With what the environment says.
+    package static func fromEnvironment(data: DataDirectory) throws(Failure) -> CloudSettings {
+        let configuration = try DeclaredSettings.configuration()
+        var settings = CloudSettings(data: data)
+        settings.adminPassword = configuration[DeclaredSettings.adminPassword]
+        settings.identity = IdentitySettings(configuration)
+        return settings
+    }
 
     /// The port behind which all services stand, told apart by path.
     package static let gatewayPort = 8088

@@ -29,7 +29,7 @@ package struct Cloud: Sendable {
 
         let keys = KeyRepository(path: settings.data.tokenKeys)
         if !Files.exists(settings.data.tokenKeys) { try keys.create(chance: world.chance) }
-        identity = Identity(database: database, world: world, keys: try KeyRing(keys))
+        identity = Identity(database: database, world: world, keys: try KeyRing(keys), settings: settings.identity)
 
         services = [identity.api]
         let policy = try Policy(services.flatMap(\.rules), definitions: Identity.definitions)

@@ -15,10 +15,10 @@ extension Command {
 
     private static func up(_ arguments: Arguments) async throws(Failure) {
         let started = SystemClock().now
-        var settings = CloudSettings(data: arguments["data"].map { DataDirectory($0) } ?? .usual)
+        var settings = try CloudSettings.fromEnvironment(
+            data: arguments["data"].map { DataDirectory($0) } ?? .usual)
         if let listen = arguments["listen"] { settings.listen = listen }
         settings.port = try arguments.port("port")
-        settings.adminPassword = getenv("MARTLET_ADMIN_PASSWORD").map { String(cString: $0) }
 
         let stop = Signals()
         try settings.data.take()

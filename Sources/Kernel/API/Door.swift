@@ -64,7 +64,15 @@ package struct Door: Sendable {
             path: Dictionary(zip(names, match.values), uniquingKeysWith: { first, _ in first }),
             query: try Parameters(request.query ?? ""), version: version, caller: caller, scope: scope,
             body: try await read(request, entry.body, version), policy: policy, dialect: service.dialect)
-        return try await entry.respond(exchange)
+        do { return try await entry.respond(exchange) } catch { throw Door.explain(Failure(error), exchange, entry) }
+    }
+
+    /// A handler that finds its target out of the caller's reach leaves the words to the rule.
+    private static func explain(_ failure: Failure, _ exchange: Exchange, _ entry: ServiceAPI.Entry) -> Failure {
+        guard failure.kind == .forbidden, failure.message.isEmpty, let rule = entry.access.rules.first else {
+            return failure
+        }
+        return exchange.refusal(rule)
     }
 
     private func choose(

@@ -36,12 +36,14 @@ package struct Identity: Sendable {
     package static let endpoints: [Endpoint<Identity>] = [
         Token.endpoints, Region.endpoints, CatalogService.endpoints, CatalogEndpoint.endpoints, Domain.endpoints,
         Project.endpoints, User.endpoints, Group.endpoints, Role.endpoints, ImpliedRole.endpoints, Grants.endpoints,
-        RoleAssignment.endpoints,
+        RoleAssignment.endpoints, RegisteredLimit.endpoints, Limit.endpoints, PolicyDocument.endpoints,
+        EndpointGroup.endpoints, DomainConfiguration.endpoints, Revocation.endpoints,
     ].flatMap { $0 }
 
     package static let migrations: [Migration] = [
         Region.created, CatalogService.created, CatalogEndpoint.created, Project.created, User.created, Group.created,
-        Role.created, Assignment.created, Revocation.created,
+        Role.created, Assignment.created, Revocation.created, RegisteredLimit.created, Limit.created,
+        PolicyDocument.created, EndpointGroup.created, DomainConfiguration.created,
     ]
 }
 

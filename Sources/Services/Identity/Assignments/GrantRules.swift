@@ -5,7 +5,8 @@ extension Rule {
     /// Somebody with a role in the domain that both the actor and the target of a grant are in.
     private static func inDomainOfBoth(_ role: String) -> String {
         let pairs = [
-            ("user", "project.domain_id"), ("user", "domain.id"), ("group", "project.domain_id"), ("group", "domain.id"),
+            ("user", "project.domain_id"), ("user", "domain.id"), ("group", "project.domain_id"),
+            ("group", "domain.id"),
         ]
         let checks = pairs.map { actor, target in
             "(role:\(role) and domain_id:%(target.\(actor).domain_id)s and domain_id:%(target.\(target))s)"

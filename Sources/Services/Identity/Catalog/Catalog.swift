@@ -10,12 +10,14 @@ struct Catalog: Sendable {
     }
 
     let entries: [Entry]
+    /// The projects that are shown a part of it, each with that part.
+    let parts: [String: Set<ID<CatalogEndpoint>>]
 }
 
 extension Catalog {
     /// As one project and user see it, with their ids in the URLs that ask for them.
     func write(_ name: String, to json: inout JSONWriter, project: String?, user: String) {
-        json.array(name, of: entries) { entry, json in
+        json.array(name, of: entries(shownTo: project)) { entry, json in
             json.object { json in
                 json.array("endpoints") { json in
                     for endpoint in entry.endpoints {
@@ -33,6 +35,17 @@ extension Catalog {
                 json.put("type", entry.service.type)
                 json.put("name", entry.service.name ?? "")
             }
+        }
+    }
+}
+
+extension Catalog {
+    /// All of it, unless something is said about the project: then what it is shown, and the services behind that.
+    private func entries(shownTo project: String?) -> [Entry] {
+        guard let project, let part = parts[project] else { return entries }
+        return entries.compactMap { entry in
+            let shown = entry.endpoints.filter { part.contains($0.id) }
+            return shown.isEmpty ? nil : Entry(service: entry.service, endpoints: shown)
         }
     }
 }
@@ -57,7 +70,9 @@ extension Transaction {
         let services: [CatalogService] = try rows("SELECT * FROM service WHERE enabled = \(true) ORDER BY type, id")
         let endpoints: [CatalogEndpoint] = try rows("SELECT * FROM endpoint WHERE enabled = \(true) ORDER BY id")
         let byService = Dictionary(grouping: endpoints, by: \.service)
-        return Catalog(entries: services.map { Catalog.Entry(service: $0, endpoints: byService[$0.id] ?? []) })
+        return Catalog(
+            entries: services.map { Catalog.Entry(service: $0, endpoints: byService[$0.id] ?? []) },
+            parts: try catalogParts(endpoints))
     }
 }
 

@@ -40,9 +40,19 @@ extension Transaction {
         try run("DELETE FROM implied_role WHERE prior_id IN (SELECT id FROM role WHERE domain_id = \(id))")
         try run("DELETE FROM implied_role WHERE implied_id IN (SELECT id FROM role WHERE domain_id = \(id))")
         try run("DELETE FROM role WHERE domain_id = \(id)")
-        try run("DELETE FROM project_tag WHERE project_id IN (SELECT id FROM project WHERE domain_id = \(id))")
+        try run("DELETE FROM resource_limit WHERE domain_id = \(id)")
+        try run("DELETE FROM domain_configuration WHERE domain_id = \(id)")
         try run("DELETE FROM project_tag WHERE project_id = \(id)")
-        try run("DELETE FROM project WHERE domain_id = \(id)")
+        try deleteProjects(in: id)
         try run("DELETE FROM project WHERE id = \(id)")
+    }
+
+    /// Those within others first.
+    private func deleteProjects(in domain: ID<Domain>) throws(Failure) {
+        var levels: [[Project]] = [try rows("SELECT * FROM project WHERE domain_id = \(domain) AND parent_id IS NULL")]
+        while let level = levels.last, !level.isEmpty {
+            levels.append(try rows("SELECT * FROM project WHERE parent_id IN \(SQL.list(level.map(\.id)))"))
+        }
+        for level in levels.reversed() { for project in level { try deleteProject(project.id) } }
     }
 }

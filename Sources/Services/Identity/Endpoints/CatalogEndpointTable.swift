@@ -67,6 +67,8 @@ extension Transaction {
 
     func deleteEndpoint(_ id: ID<CatalogEndpoint>) throws(Failure) {
         _ = try endpoint(id)
+        try run("DELETE FROM project_endpoint WHERE endpoint_id = \(id)")
+        try deleteAssociations(of: id)
         try run("DELETE FROM endpoint WHERE id = \(id)")
     }
 

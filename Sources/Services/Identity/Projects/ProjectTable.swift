@@ -153,6 +153,9 @@ extension Transaction {
     func deleteProject(_ id: ID<Project>) throws(Failure) {
         try run("DELETE FROM assignment WHERE target_kind = 'project' AND target_id = \(id)")
         try run("DELETE FROM project_tag WHERE project_id = \(id)")
+        try run("DELETE FROM resource_limit WHERE project_id = \(id)")
+        try run("DELETE FROM project_endpoint WHERE project_id = \(id)")
+        try run("DELETE FROM project_endpoint_group WHERE project_id = \(id)")
         try run("UPDATE user SET default_project_id = NULL WHERE default_project_id = \(id)")
         try run("DELETE FROM project WHERE id = \(id)")
     }

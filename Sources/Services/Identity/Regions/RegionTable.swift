@@ -65,6 +65,7 @@ extension Transaction {
         guard try !exists("SELECT 1 FROM endpoint WHERE region_id = \(id)") else {
             throw .forbidden("Unable to delete region \(id) because it or its child regions have associated endpoints.")
         }
+        try deleteAssociations(of: id)
         try run("DELETE FROM region WHERE id = \(id)")
     }
 

@@ -57,7 +57,10 @@ extension Transaction {
     /// Its endpoints go with it.
     func deleteService(_ id: ID<CatalogService>) throws(Failure) {
         _ = try service(id)
-        try run("DELETE FROM endpoint WHERE service_id = \(id)")
+        let endpoints: [CatalogEndpoint] = try rows("SELECT * FROM endpoint WHERE service_id = \(id)")
+        for endpoint in endpoints { try deleteEndpoint(endpoint.id) }
+        try deleteLimits(ofService: id)
+        try deleteAssociations(of: id)
         try run("DELETE FROM service WHERE id = \(id)")
     }
 }

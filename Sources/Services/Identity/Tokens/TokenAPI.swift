@@ -81,14 +81,13 @@ extension Token {
         return .noContent
     }
 
-    /// The token that the request is about. Who may not know of it is told that it isn't there.
+    /// The token that the request is about. One that isn't good is nobody's, so that anybody may be told so.
     private static func subject(_ call: Call<Identity>, may rule: Rule) async throws(Failure) -> Token {
         guard let text = call.request.headers["x-subject-token"] else { throw .field("X-Subject-Token", "is required") }
         let evenIfExpired = try call.query.boolean("allow_expired") ?? false
         let found: Token
         do throws(Failure) { found = try await call.service.tokens.token(text, evenIfExpired: evenIfExpired) } catch {
             guard error.kind == .unauthenticated else { throw error }
-            try call.require(rule)
             throw .notFound("token", "it is not valid")
         }
         try call.require(rule, of: ["target.token.user_id": found.user.id])

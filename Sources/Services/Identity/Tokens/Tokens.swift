@@ -92,7 +92,9 @@ final class Tokens: Sendable {
 
     func revoke(_ content: TokenContent, withChain: Bool, _ tx: Transaction) throws(Failure) {
         var revocation = Revocation(issuedBefore: world.now, ends: content.expires)
-        if withChain { revocation.chain = content.chain } else { revocation.auditID = content.auditIDs.first }
+        revocation.auditID = content.auditIDs.first
+        // Those made from it carry its mark at the end of their own. The one that it was made from stays good.
+        if withChain { revocation.chain = content.auditIDs.first }
         try revoke(revocation, tx)
     }
 

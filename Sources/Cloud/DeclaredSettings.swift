@@ -1,0 +1,63 @@
+import Base
+import Config
+import Glibc
+import Identity
+
+/// What an operator may set from outside, each thing declared once: in the environment its name is `MARTLET_` and the
+/// path in capitals, `MARTLET_IDENTITY_LOCKOUT_ATTEMPTS`.
+enum DeclaredSettings {
+    static let adminPassword = Setting(
+        "admin.password", .optionalText, default: nil,
+        "The administrator's first password. A new cloud makes one up where none is given.", secrecy: .secret)
+
+    static let tokenLifetime = Setting(
+        "identity.token.lifetime", .duration, default: .seconds(3_600), "How long a token is good for.",
+        .between(.seconds(60), .seconds(30 * 86_400)))
+    static let lockoutAttempts = Setting(
+        "identity.lockout.attempts", .integer, default: 0,
+        "How many failed logins in a row lock an account; 0 locks none.", .atLeast(0))
+    static let lockoutDuration = Setting(
+        "identity.lockout.duration", .duration, default: .seconds(1_800), "How long an account stays locked.",
+        .atLeast(.seconds(1)))
+    static let passwordHistory = Setting(
+        "identity.password.history", .integer, default: 0,
+        "How many of a user's last passwords may not be chosen again, the current one included.", .between(0, 24))
+    static let passwordMinimumAge = Setting(
+        "identity.password.minimum_age", .duration, default: .zero,
+        "How long users have to keep a password that they chose.", .atLeast(.zero))
+    static let passwordLifetime = Setting(
+        "identity.password.lifetime", .duration, default: .zero,
+        "How long a password is good for; 0s is forever.", .atLeast(.zero))
+    static let changeUponFirstUse = Setting(
+        "identity.password.change_upon_first_use", .flag, default: false,
+        "Whether users have to change a password that an administrator gave them.")
+
+    static let all: [any AnySetting] = [
+        adminPassword, tokenLifetime, lockoutAttempts, lockoutDuration, passwordHistory, passwordMinimumAge,
+        passwordLifetime, changeUponFirstUse,
+    ]
+
+    /// What the environment of this process says; variables that are none of these are somebody else's.
+    static func configuration() throws(Failure) -> Configuration {
+        var environment: [String: String] = [:]
+        for setting in all {
+            environment[setting.environmentName] = getenv(setting.environmentName).map { String(cString: $0) }
+        }
+        return try Configuration(all, environment: environment)
+    }
+}
+
+extension IdentitySettings {
+    init(_ configuration: Configuration) {
+        self.init()
+        tokenLifetime = configuration[DeclaredSettings.tokenLifetime]
+        let attempts = configuration[DeclaredSettings.lockoutAttempts]
+        lockoutAttempts = attempts == 0 ? nil : attempts
+        lockoutDuration = configuration[DeclaredSettings.lockoutDuration]
+        passwordHistory = configuration[DeclaredSettings.passwordHistory]
+        minimumPasswordAge = configuration[DeclaredSettings.passwordMinimumAge]
+        let lifetime = configuration[DeclaredSettings.passwordLifetime]
+        passwordLifetime = lifetime == .zero ? nil : lifetime
+        changePasswordUponFirstUse = configuration[DeclaredSettings.changeUponFirstUse]
+    }
+}
