@@ -11,12 +11,12 @@ from kit.load import Cost
 
 @dataclasses.dataclass(frozen=True)
 class Figure:
-    """A row: a cost per request, or one number."""
+    """A row: a cost per request, or one number, or why there is none."""
 
     name: str
     cost: Cost | None = None
     number: float | None = None
-    yardstick: bool = False
+    failure: str = ""
 
 
 class Report:
@@ -36,6 +36,8 @@ class Report:
         return wish.get("cpu_us", wish.get("most"))
 
     def holds(self, figure: Figure) -> bool:
+        if figure.failure:
+            return False
         value = figure.cost.cpu_us if figure.cost else figure.number
         limit = self.limit(figure)
         return (limit is None or value <= limit) and not (figure.cost and figure.cost.refused)
@@ -43,6 +45,9 @@ class Report:
     def rows(self) -> list[tuple[str, ...]]:
         rows = [("", "CPU µs", "at most", "p50 ms", "p99 ms", "per second", "spread")]
         for figure in self.figures:
+            if figure.failure:
+                rows.append((figure.name, "✗", "", "", "", "", figure.failure))
+                continue
             limit = self.limit(figure)
             bound = "" if limit is None else f"{limit:,.0f}"
             mark = "" if self.holds(figure) else " ✗"

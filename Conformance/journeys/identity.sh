@@ -10,7 +10,9 @@ census() {
     done
 }
 
-the_journey_begins() { census >"$SCRATCH/before"; }
+count_into() { (census >"$SCRATCH/$1") || { cat "$SCRATCH/$1"; exit 1; }; }
+
+the_journey_begins() { count_into before; }
 
 a_token_is_issued_and_revoked() {
     ask token issue
@@ -373,7 +375,7 @@ alice_leaves() {
 }
 
 nothing_is_left_over() {
-    census >"$SCRATCH/after"
+    count_into after
     diff "$SCRATCH/before" "$SCRATCH/after" | sed 's/^/# /'
     cmp -s "$SCRATCH/before" "$SCRATCH/after"
 }
