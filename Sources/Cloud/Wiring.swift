@@ -27,14 +27,21 @@ package struct Cloud: Sendable {
         database = try Database(.file(settings.data.database))
         try await database.migrate("identity", Identity.migrations, at: world.now)
 
-        let keys = KeyRepository(path: settings.data.tokenKeys)
-        if !Files.exists(settings.data.tokenKeys) { try keys.create(chance: world.chance) }
-        identity = Identity(database: database, world: world, keys: try KeyRing(keys), settings: settings.identity)
+        identity = Identity(
+            database: database, world: world, keys: try Cloud.keys(settings.data.tokenKeys, world),
+            credentialKeys: try Cloud.keys(settings.data.credentialKeys, world), settings: settings.identity)
 
         services = [identity.api]
         let policy = try Policy(services.flatMap(\.rules), definitions: Identity.definitions)
         door = Door(
             services, gateway: settings.gateway, policy: policy, authenticator: identity, world: world, log: log)
+    }
+
+    /// The keys in a folder, which are made when there are none yet.
+    private static func keys(_ path: String, _ world: World) throws(Failure) -> KeyRing {
+        let keys = KeyRepository(path: path)
+        if !Files.exists(path) { try keys.create(chance: world.chance) }
+        return try KeyRing(keys)
     }
 
     /// What the catalog names.
@@ -73,11 +80,30 @@ package struct Cloud: Sendable {
         let door = door
         let server = try HTTPServer(on: loops, listeners: listeners) { await door.respond(to: $0) }
         ready(server.addresses.map(\.description))
-        do throws(Failure) { try await server.run() } catch  where error.kind == .unavailable {
-            log.debug("\(error)")
+        let failure = await withTaskGroup(of: Failure?.self) { group in
+            group.addTask { await Cloud.ending { try await server.run() } }
+            group.addTask { [identity, log] in
+                await Cloud.ending { try await identity.run { log.error("Identity's upkeep: \($0)") } }
+            }
+            // They run until they are cancelled, so the first that ends takes the others with it.
+            let first = await group.next() ?? nil
+            group.cancelAll()
+            await group.waitForAll()
+            return first
         }
         await loops.stop()
         await database.close()
+        if let failure, failure.kind != .unavailable { throw failure }
+    }
+
+    /// How something ended that runs for ever.
+    private static func ending(_ body: () async throws -> Void) async -> Failure? {
+        do {
+            try await body()
+            return nil
+        } catch {
+            return Failure(error)
+        }
     }
 
     private var listeners: [HTTPServer.Listen] {

@@ -8,6 +8,8 @@ import SQL
 
 struct FixedKeys: TokenKeys {
     let keys: FernetKeys
+
+    func refresh() -> Bool { false }
 }
 
 extension Identity {
@@ -19,7 +21,7 @@ extension Identity {
         var settings = IdentitySettings()
         settings.passwordCost = 4
         let keys = FixedKeys(keys: try FernetKeys([FernetKey(world.chance)]))
-        let identity = Identity(database: database, world: world, keys: keys, settings: settings)
+        let identity = Identity(database: database, world: world, keys: keys, credentialKeys: keys, settings: settings)
         try await identity.start()
         try await identity.bootstrap(
             Bootstrap(region: "RegionOne", adminPassword: "secret", demoPassword: "demo", services: []))

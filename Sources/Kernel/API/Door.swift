@@ -58,6 +58,7 @@ package struct Door: Sendable {
         version = try service.versions.negotiate(request.headers)
         let (entry, names) = try choose(request.method, match, service, version)
         let caller = try await authenticate(request, entry.access)
+        try admit(caller, request, way)
         let scope = try authorise(caller, entry.access, service.dialect)
         let exchange = Exchange(
             request: request, requestID: requestID, base: way.base,
@@ -102,6 +103,17 @@ package struct Door: Sendable {
         var caller = try await authenticator.caller(token: token, evenIfExpired: service.has(role: "service"))
         caller.serviceRoles = service.roles
         return caller
+    }
+
+    /// A token may be good for certain requests only. Services that pass it on vouch for it with their own.
+    private func admit(_ caller: Caller, _ request: HTTPRequest, _ way: Way) throws(Failure) {
+        guard !caller.accessRules.isEmpty, !caller.serviceRoles.contains("service") else { return }
+        let path = "/" + way.segments.joined(separator: "/")
+        // To have a token checked is no use of it.
+        if way.service.name == "identity", request.method == "GET", path == "/v3/auth/tokens" { return }
+        guard caller.accessRules.contains(where: { $0.allows(request.method, path, of: way.service.types) }) else {
+            throw Failure(.unauthenticated, "The request you have made requires authentication.")
+        }
     }
 
     private func authorise(_ caller: Caller, _ access: Access, _ dialect: Dialect) throws(Failure) -> Scope {

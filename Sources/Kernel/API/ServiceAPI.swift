@@ -11,6 +11,8 @@ package protocol Authenticator: Sendable {
 package struct ServiceAPI: Sendable {
     /// `identity`: also its path behind the gateway.
     package let name: String
+    /// What the catalog calls it, where that isn't its name.
+    package let types: [String]
     /// The port that its users know.
     package let port: Int
     package let versions: VersionRange
@@ -41,10 +43,12 @@ package struct ServiceAPI: Sendable {
     ///   - roots: what stands beside the versions: the discovery documents.
     ///   - bases: where the endpoints stand, `/v3`; more than one where old clients use another spelling.
     package init<Service>(
-        _ name: String, port: Int, versions: VersionRange, dialect: Dialect, service: Service, bases: [String],
+        _ name: String, types: [String]? = nil, port: Int, versions: VersionRange, dialect: Dialect, service: Service,
+        bases: [String],
         roots: [Endpoint<Service>], endpoints: [Endpoint<Service>]
     ) {
         self.name = name
+        self.types = types ?? [name]
         self.port = port
         self.versions = versions
         self.dialect = dialect

@@ -25,12 +25,24 @@ package struct Caller: Sendable {
         case system
     }
 
+    /// By what somebody may do what they may, when it isn't by having logged in as themselves.
+    package enum Delegation: Sendable, Hashable {
+        case trust(String)
+        /// An unrestricted one may make others of its kind.
+        case applicationCredential(isUnrestricted: Bool)
+        /// A signed request, exchanged for a token.
+        case signature
+    }
+
     package var user: Named
     package var reach: Reach
     package var roles: [String]
     /// The roles of the service that passes the user's token on; empty when a user calls.
     package var serviceRoles: [String]
     package var expires: Moment
+    package var delegations: [Delegation] = []
+    /// The only requests that the token is good for; empty when it is good for all.
+    package var accessRules: [AccessRule] = []
     /// The token itself, for calls to other services on the user's behalf. Never logged.
     package var token: String
 
@@ -48,6 +60,10 @@ package struct Caller: Sendable {
     package var projectID: String? { if case .project(let project) = reach { project.id } else { nil } }
     package var domainID: String? { if case .domain(let id, _) = reach { id } else { nil } }
     package var isSystem: Bool { reach == .system }
+    package var trustID: String? {
+        for case .trust(let id) in delegations { return id }
+        return nil
+    }
     package var isAdmin: Bool { has(role: "admin") }
 
     package func has(role: String) -> Bool { roles.contains { $0.equalsIgnoringCase(role) } }

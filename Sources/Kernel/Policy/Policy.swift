@@ -5,11 +5,36 @@ package struct Rule: Sendable {
     package let name: String
     package let summary: String
     package let check: String
+    /// With which tokens one may come at all: what is the system's business is none of a domain's administrator.
+    package let reaches: Reaches
 
-    package init(_ name: String, _ summary: String, _ check: String) {
+    package init(_ name: String, _ summary: String, _ check: String, for reaches: Reaches = .all) {
         self.name = name
         self.summary = summary
         self.check = check
+        self.reaches = reaches
+    }
+}
+
+/// Kinds of tokens, by what they are good for. One that is good for nothing in particular counts as a project's.
+package struct Reaches: OptionSet, Sendable, Hashable {
+    package let rawValue: Int
+
+    package init(rawValue: Int) { self.rawValue = rawValue }
+
+    package static let project = Reaches(rawValue: 1)
+    package static let domain = Reaches(rawValue: 2)
+    package static let system = Reaches(rawValue: 4)
+    package static let all: Reaches = [.project, .domain, .system]
+}
+
+extension Caller.Reach {
+    fileprivate var kind: Reaches {
+        switch self {
+        case .none, .project: .project
+        case .domain: .domain
+        case .system: .system
+        }
     }
 }
 
@@ -40,7 +65,8 @@ package struct Policy: Sendable {
 
     /// How far the caller may see under this rule.
     package func scope(_ rule: Rule, for caller: Caller) -> Scope {
-        checks[rule.name]?.remainder(for: caller, rules: checks) ?? .nowhere
+        guard rule.reaches.contains(caller.reach.kind) else { return .nowhere }
+        return checks[rule.name]?.remainder(for: caller, rules: checks) ?? .nowhere
     }
 
     private func refuseCircles(from name: String, along path: [String]) throws(Failure) {

@@ -9,20 +9,30 @@ package struct Identity: Sendable {
     let tokens: Tokens
     let passwords: Passwords
     let catalog = CatalogMemory()
+    let credentialKeys: CredentialSeal
     let settings: IdentitySettings
+    let changes = Changes()
+    let keys: [any TokenKeys]
 
     package init(
-        database: Database, world: World, keys: any TokenKeys, settings: IdentitySettings = IdentitySettings()
+        database: Database, world: World, keys: any TokenKeys, credentialKeys: any TokenKeys,
+        settings: IdentitySettings = IdentitySettings()
     ) {
+        self.keys = [keys, credentialKeys]
+        self.credentialKeys = CredentialSeal(keys: credentialKeys, chance: world.chance)
         self.database = database
         self.world = world
         self.settings = settings
         passwords = Passwords(settings: settings, chance: world.chance)
-        tokens = Tokens(database: database, world: world, keys: keys, lifetime: settings.tokenLifetime)
+        tokens = Tokens(
+            database: database, world: world, keys: keys, changes: changes, lifetime: settings.tokenLifetime)
     }
 
     /// To be called once, before the first request.
-    package func start() async throws(Failure) { try await tokens.start() }
+    package func start() async throws(Failure) {
+        changes.accept(try await database.read { try $0.changes() })
+        try await tokens.catchUp()
+    }
 
     func currentCatalog() async throws(Failure) -> Catalog { try await catalog.catalog(database) }
 
@@ -38,12 +48,16 @@ package struct Identity: Sendable {
         Project.endpoints, User.endpoints, Group.endpoints, Role.endpoints, ImpliedRole.endpoints, Grants.endpoints,
         RoleAssignment.endpoints, RegisteredLimit.endpoints, Limit.endpoints, PolicyDocument.endpoints,
         EndpointGroup.endpoints, DomainConfiguration.endpoints, Revocation.endpoints,
+        RoleAssignment.endpoints, ApplicationCredential.endpoints, OwnedAccessRule.endpoints, Trust.endpoints,
+        Credential.endpoints, EC2Key.endpoints, SignedRequest.endpoints,
     ].flatMap { $0 }
 
     package static let migrations: [Migration] = [
         Region.created, CatalogService.created, CatalogEndpoint.created, Project.created, User.created, Group.created,
         Role.created, Assignment.created, Revocation.created, RegisteredLimit.created, Limit.created,
         PolicyDocument.created, EndpointGroup.created, DomainConfiguration.created,
+        Role.created, Assignment.created, Revocation.created, OwnedAccessRule.created, ApplicationCredential.created,
+        Trust.created, Credential.created, Changes.created,
     ]
 }
 
@@ -51,6 +65,8 @@ package struct Identity: Sendable {
 package struct IdentitySettings: Sendable {
     package var tokenLifetime: Duration = .seconds(3_600)
     package var passwordCost = 12
+    /// Whether a token that is scoped may be exchanged for another.
+    package var allowsRescoping = true
     /// Failed logins until an account is locked; nil never locks one.
     package var lockoutAttempts: Int?
     package var lockoutDuration: Duration = .seconds(1_800)

@@ -90,7 +90,7 @@ extension Grants {
             let grant = try tx.grant(of: self, call)
             try tx.allow(grant)
             try tx.insert(grant)
-            tx.afterCommit { tokens.forget(grant.actor) }
+            try tokens.forget(grant.actor, tx)
         }
         return .noContent
     }
@@ -100,7 +100,10 @@ extension Grants {
         try await call.service.database.write { tx in
             let grant = try tx.grant(of: self, call)
             guard try tx.delete(grant) else { throw Failure.notFound(grant) }
-            tx.afterCommit { tokens.forget(grant.actor) }
+            if case (.user(let user), .project(let project)) = (grant.actor, grant.target) {
+                try tx.deleteApplicationCredentials(ofUser: user, onProject: project)
+            }
+            try tokens.forget(grant.actor, tx)
         }
         return .noContent
     }
@@ -156,10 +159,10 @@ extension Transaction {
 
 extension Tokens {
     /// A user's roles concern that user alone, a group's all that are in it.
-    fileprivate func forget(_ actor: Assignment.Actor) {
+    fileprivate func forget(_ actor: Assignment.Actor, _ tx: Transaction) throws(Failure) {
         switch actor {
-        case .user(let id): forget(user: id)
-        case .group: forgetAll()
+        case .user(let id): try forget(user: id, tx)
+        case .group: try forgetAll(tx)
         }
     }
 }

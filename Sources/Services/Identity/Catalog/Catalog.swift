@@ -81,7 +81,8 @@ extension Identity {
     func writeCatalog<Value: Sendable>(
         _ body: @escaping @Sendable (Transaction) throws -> Value
     ) async throws(Failure) -> Value {
-        try await database.write { [catalog] tx in
+        try await database.write { [catalog, changes] tx in
+            try changes.note(tx)
             let value = try body(tx)
             tx.afterCommit { catalog.forget() }
             return value

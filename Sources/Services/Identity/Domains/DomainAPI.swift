@@ -65,7 +65,7 @@ extension Domain {
             var domain = try tx.domain(call.id("domain_id"), in: call.scope)
             try domain.change(body)
             try tx.update(domain.project)
-            tx.afterCommit { tokens.forgetAll() }
+            try tokens.forgetAll(tx)
             return domain
         }
         return .one(domain, call)
@@ -83,7 +83,7 @@ extension Domain {
                 throw Failure.forbidden("Cannot delete a domain that is enabled, please disable it first.")
             }
             try tx.deleteDomain(domain.id)
-            tx.afterCommit { service.tokens.forgetAll() }
+            try service.tokens.forgetAll(tx)
         }
         return .noContent
     }

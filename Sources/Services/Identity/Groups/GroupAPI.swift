@@ -90,7 +90,7 @@ extension Group {
         try await call.service.database.write { tx in
             let group = try tx.group(call.id("group_id"), in: call.scope)
             try tx.deleteGroup(group.id)
-            tx.afterCommit { tokens.forgetAll() }
+            try tokens.forgetAll(tx)
         }
         return .noContent
     }
@@ -118,7 +118,7 @@ extension Group {
         try await call.service.database.write { tx in
             let (group, user) = try tx.member(call)
             try tx.addMember(user.id, to: group.id)
-            tx.afterCommit { tokens.forget(user: user.id) }
+            try tokens.forget(user: user.id, tx)
         }
         return .noContent
     }
@@ -131,7 +131,7 @@ extension Group {
                 throw Failure.notFound("user", "\(user.id) in group \(group.id)")
             }
             try tx.removeMember(user.id, from: group.id)
-            tx.afterCommit { tokens.forget(user: user.id) }
+            try tokens.forget(user: user.id, tx)
         }
         return .noContent
     }

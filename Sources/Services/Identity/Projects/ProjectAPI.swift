@@ -108,7 +108,7 @@ extension Project {
             try project.change(body)
             if wasEnabled != project.isEnabled { try tx.allowSwitch(of: project, cascades: cascades) }
             try tx.update(project)
-            tx.afterCommit { tokens.forgetAll() }
+            try tokens.forgetAll(tx)
             return project
         }
         return .one(project, call)
@@ -131,7 +131,7 @@ extension Project {
             }
             for descendant in descendants.reversed() { try tx.deleteProject(descendant.id) }
             try tx.deleteProject(project.id)
-            tx.afterCommit { tokens.forgetAll() }
+            try tokens.forgetAll(tx)
         }
         return .noContent
     }

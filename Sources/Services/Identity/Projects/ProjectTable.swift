@@ -152,6 +152,9 @@ extension Transaction {
     /// The project and all that is granted on it. What services keep for it is theirs to give up.
     func deleteProject(_ id: ID<Project>) throws(Failure) {
         try run("DELETE FROM assignment WHERE target_kind = 'project' AND target_id = \(id)")
+        try deleteTrusts(onProject: id)
+        try deleteApplicationCredentials(onProject: id)
+        try deleteCredentials(onProject: id)
         try run("DELETE FROM project_tag WHERE project_id = \(id)")
         try run("DELETE FROM resource_limit WHERE project_id = \(id)")
         try run("DELETE FROM project_endpoint WHERE project_id = \(id)")

@@ -70,7 +70,7 @@ extension ImpliedRole {
             let (prior, implied) = try tx.priorAndImplied(call)
             try implied.allowImplication(by: prior)
             try tx.insert(ImpliedRole(prior: prior.id, implied: implied.id))
-            tx.afterCommit { tokens.forgetAll() }
+            try tokens.forgetAll(tx)
             return (prior, implied)
         }
         return .inference(prior, implied, call, status: 201)
@@ -81,7 +81,7 @@ extension ImpliedRole {
         try await call.service.database.write { tx in
             let (prior, implied) = try tx.implication(call)
             try tx.delete(ImpliedRole(prior: prior.id, implied: implied.id))
-            tx.afterCommit { tokens.forgetAll() }
+            try tokens.forgetAll(tx)
         }
         return .noContent
     }

@@ -78,7 +78,7 @@ extension Role {
             var role = try tx.role(call, .updateRole, .updateDomainRole)
             try role.change(body)
             try tx.update(role)
-            tx.afterCommit { tokens.forgetAll() }
+            try tokens.forgetAll(tx)
             return role
         }
         return .one(role, call)
@@ -90,7 +90,7 @@ extension Role {
             let role = try tx.role(call, .deleteRole, .deleteDomainRole)
             try role.options.allowDeletion(of: role)
             try tx.deleteRole(role.id)
-            tx.afterCommit { tokens.forgetAll() }
+            try tokens.forgetAll(tx)
         }
         return .noContent
     }

@@ -2,93 +2,118 @@ import API
 import Base
 import SQL
 
-/// Somebody has shown who they are.
-struct Proof: Sendable {
-    let user: ID<User>
-    let method: TokenMethod
-    /// The token that was shown, when one was.
-    var token: TokenContent?
+/// What comes of an attempt to authenticate that wasn't refused.
+enum Authenticated: Sendable {
+    case token(Token)
+    /// So far so good, but the user's rules ask for more.
+    case receipt(Receipt, User)
 }
 
 extension Identity {
     /// From the body of `POST /v3/auth/tokens` to a token.
-    func authenticate(_ body: JSON) async throws(Failure) -> Token {
+    ///
+    /// - Parameter receipt: what an earlier attempt brought, when that one wasn't enough.
+    func authenticate(_ body: JSON, receipt: String?) async throws(Failure) -> Authenticated {
         guard let auth = body["auth"] else { throw .field("auth", "is required") }
-        let proofs = try await prove(auth)
-        guard let first = proofs.first else { throw .field("auth.identity.methods", "must not be empty") }
-        guard proofs.allSatisfy({ $0.user == first.user }) else { throw .noToken }
+        let proofs = try await prove(auth["identity"])
+        guard let user = proofs.first?.user, proofs.allSatisfy({ $0.user == user }) else { throw .noToken }
         let parent = proofs.lazy.compactMap(\.token).first
-        let target = try await target(auth["scope"], of: first.user)
-        var methods = parent?.methods ?? []
-        for proof in proofs where !methods.contains(proof.method) { methods.append(proof.method) }
-        return try await tokens.issue(user: first.user, methods: methods, target: target, parent: parent)
+        let methods = try methods(of: proofs, after: receipt)
+        let wish = Wish(
+            user: user, parent: parent, credential: proofs.lazy.compactMap(\.applicationCredential).first,
+            scope: auth["scope"], now: world.now)
+        let (account, grant) = try await database.read { tx in
+            let account = try tx.user(user)
+            return (account, account.isContent(with: methods) ? try tx.grant(wish) : nil)
+        }
+        guard let grant else {
+            let now = Moment(seconds: world.now.seconds)
+            let receipt = Receipt(user: user, methods: methods, issued: now, expires: now + Receipt.lifetime)
+            return .receipt(receipt, account)
+        }
+        let token = try await tokens.issue(user: user, methods: methods, grant: grant, parent: parent?.content)
+        try await consume(token)
+        return .token(token)
     }
 
-    // MARK: Who
-
-    private func prove(_ auth: JSON) async throws(Failure) -> [Proof] {
-        guard let identity = auth["identity"], let methods = identity["methods"]?.array?.compactMap(\.string) else {
-            throw .field("auth.identity.methods", "is required")
+    /// The methods in all: of this request, of the token that it shows, and of the receipt that it brings.
+    private func methods(of proofs: [Proof], after receipt: String?) throws(Failure) -> [TokenMethod] {
+        var methods = proofs.lazy.compactMap(\.token).first?.content.methods ?? []
+        if let receipt {
+            guard let earlier = tokens.receipt(receipt), earlier.user == proofs.first?.user else { throw .noToken }
+            methods += earlier.methods
         }
-        var proofs: [Proof] = []
-        for name in methods {
-            guard let method = TokenMethod(rawValue: name) else {
-                throw Failure(.unauthenticated, "Attempted to authenticate with an unsupported method.")
-            }
-            guard let data = identity[name] else { throw .field("auth.identity.\(name)", "is required") }
-            proofs.append(try await prove(method, data))
-        }
-        return proofs
+        methods += proofs.map(\.method)
+        return TokenMethod.allCases.filter(methods.contains)
     }
 
-    private func prove(_ method: TokenMethod, _ data: JSON) async throws(Failure) -> Proof {
-        switch method {
-        case .password:
-            guard let user = data["user"] else { throw .field("auth.identity.password.user", "is required") }
-            guard let password = user["password"]?.string else {
-                throw .field("auth.identity.password.user.password", "is required")
-            }
-            let reference = try UserReference(user, at: "auth.identity.password.user")
-            return Proof(user: try await verify(password, of: reference).id, method: .password)
-        case .token:
-            guard let text = data["id"]?.string else { throw .field("auth.identity.token.id", "is required") }
-            let token = try await tokens.token(text)
-            return Proof(user: token.content.user, method: .token, token: token.content)
-        default: throw Failure(.unauthenticated, "Attempted to authenticate with an unsupported method.")
-        }
-    }
-
-    // MARK: Where
-
-    private func target(_ scope: JSON?, of user: ID<User>) async throws(Failure) -> TokenContent.Target {
-        guard let scope, scope.string != "unscoped", scope["unscoped"] == nil else {
-            return scope == nil ? try await defaultTarget(of: user) : .unscoped
-        }
-        guard let object = scope.object, object.members.count == 1 else {
-            throw .field("auth.scope", "must name one of project, domain, system")
-        }
-        let target = try await database.read { try $0.target(object) }
-        guard let target, try await database.read({ try !$0.roles(of: user, on: target.assigned).isEmpty }) else {
-            throw .noToken
-        }
-        return target
-    }
-
-    /// A user who doesn't say gets the project that is marked as theirs, as far as they may still use it.
-    private func defaultTarget(of id: ID<User>) async throws(Failure) -> TokenContent.Target {
-        try await database.read { tx in
-            guard let project = try tx.user(id).defaultProject,
-                let target = try tx.target(project: ["id": .string(project.text)]),
-                try !tx.roles(of: id, on: target.assigned).isEmpty
-            else { return .unscoped }
-            return target
-        }
+    /// A trust may be good for so many tokens only.
+    private func consume(_ token: Token) async throws(Failure) {
+        guard case .trust(let trust) = token.delegation, trust.remainingUses != nil else { return }
+        try await database.write { try $0.consume(trust) }
     }
 }
 
+/// Who asks for a token for what.
+struct Wish: Sendable {
+    let user: ID<User>
+    let parent: Token?
+    let credential: ApplicationCredential?
+    let scope: JSON?
+    let now: Moment
+}
+
+/// What a token is to be good for, and until when at most.
+struct Grant: Sendable {
+    var target: TokenContent.Target
+    var delegation: TokenContent.Delegation?
+    var ends: Moment?
+}
+
 extension Transaction {
+    fileprivate func grant(_ wish: Wish) throws(Failure) -> Grant {
+        if let credential = wish.credential {
+            guard wish.scope == nil else {
+                throw Failure(
+                    .unauthenticated,
+                    "Error authenticating with application credential: Application credentials cannot request a scope.")
+            }
+            return Grant(
+                target: .project(credential.project), delegation: .applicationCredential(credential.id),
+                ends: credential.expires)
+        }
+        guard let scope = wish.scope else { return Grant(target: try defaultTarget(of: wish.user)) }
+        if scope.string == "unscoped" || scope["unscoped"] != nil { return Grant(target: .unscoped) }
+        guard let object = scope.object, object.members.count == 1 else {
+            throw .field("auth.scope", "must name one of project, domain, system, OS-TRUST:trust")
+        }
+        if let trust = object["OS-TRUST:trust"] { return try grant(trust, wish) }
+        guard let target = try target(object) else { throw .noToken }
+        if case .system = wish.parent?.reach, target != .system { throw .noExchange("a system-scoped token") }
+        guard try !roles(of: wish.user, on: target.assigned).isEmpty else { throw .noToken }
+        return Grant(target: target)
+    }
+
+    private func grant(_ reference: JSON, _ wish: Wish) throws(Failure) -> Grant {
+        guard let id = reference["id"]?.string else { throw .field("auth.scope.OS-TRUST:trust.id", "is required") }
+        guard let trust = try usableTrust(ID(id), at: wish.now), let project = trust.project else { throw .noToken }
+        guard trust.trustee == wish.user else { throw .forbidden("User is not a trustee.") }
+        guard try target(project: ["id": .string(project.text)]) != nil else { throw .noToken }
+        guard try roles(under: trust) != nil else { throw .forbidden("Trustee has no delegated roles.") }
+        return Grant(target: .project(project), delegation: .trust(trust.id), ends: trust.expires)
+    }
+
+    /// A user who doesn't say gets the project that is marked as theirs, as far as they may still use it.
+    private func defaultTarget(of id: ID<User>) throws(Failure) -> TokenContent.Target {
+        guard let project = try user(id).defaultProject,
+            let target = try target(project: ["id": .string(project.text)]),
+            try !roles(of: id, on: target.assigned).isEmpty
+        else { return .unscoped }
+        return target
+    }
+
     /// What a scope names; nil when there is no such thing, or it is switched off.
-    fileprivate func target(_ scope: JSON.Object) throws(Failure) -> TokenContent.Target? {
+    private func target(_ scope: JSON.Object) throws(Failure) -> TokenContent.Target? {
         if let project = scope["project"] { return try target(project: project) }
         if let domain = scope["domain"] {
             guard let domain = try self.domain(try DomainReference(domain, at: "auth.scope.domain")), domain.isEnabled
@@ -101,10 +126,10 @@ extension Transaction {
             guard system["all"]?.looseBool == true else { throw .field("auth.scope.system.all", "must be true") }
             return .system
         }
-        throw .field("auth.scope", "must name one of project, domain, system")
+        throw .field("auth.scope", "must name one of project, domain, system, OS-TRUST:trust")
     }
 
-    fileprivate func target(project reference: JSON) throws(Failure) -> TokenContent.Target? {
+    private func target(project reference: JSON) throws(Failure) -> TokenContent.Target? {
         let found: Project?
         if let id = reference["id"]?.string {
             found = try row("SELECT * FROM project WHERE id = \(id)")

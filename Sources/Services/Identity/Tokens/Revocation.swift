@@ -51,8 +51,13 @@ extension Transaction {
             ])
     }
 
-    func revocations(endingAfter now: Moment) throws(Failure) -> [Revocation] {
-        try rows("SELECT * FROM revocation WHERE ends_at > \(now) ORDER BY position")
+    /// Those that stand behind a place in the store, with their own.
+    func revocations(
+        after position: Int, endingAfter now: Moment
+    ) throws(Failure) -> [(position: Int, revocation: Revocation)] {
+        try rows("SELECT * FROM revocation WHERE position > \(position) AND ends_at > \(now) ORDER BY position") {
+            row throws(Failure) in (try row.integer("position"), try Revocation(row))
+        }
     }
 
     func deleteRevocations(endingBefore now: Moment) throws(Failure) {
@@ -79,11 +84,12 @@ struct Revocations: Sendable {
     /// When the last word about a user's tokens was: what is issued later is dated later.
     func last(of user: ID<User>) -> Moment? { users[user] }
 
-    func cover(_ content: TokenContent) -> Bool {
+    /// - Parameter people: those besides its bearer on whose standing it rests.
+    func cover(_ content: TokenContent, _ people: Set<ID<User>> = []) -> Bool {
         if let own = content.auditIDs.first, audits[own] != nil { return true }
         if chains[content.chain] != nil { return true }
         if let before = users[content.user], content.issued <= before { return true }
-        return false
+        return people.contains { person in users[person].map { content.issued <= $0 } ?? false }
     }
 
     mutating func forget(endingBefore now: Moment, lifetime: Duration) {

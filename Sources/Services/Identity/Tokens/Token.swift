@@ -7,16 +7,24 @@ struct Token: Sendable {
     /// The text that clients carry. It is a secret.
     let text: String
     let content: TokenContent
+    /// Who acts: with a trust that impersonates, the one who gave it.
     let user: Caller.Named
     let passwordExpires: Moment?
     let reach: Reach
     let roles: [Role]
+    var delegation: Delegation?
 
     enum Reach: Sendable {
         case unscoped
         case project(Caller.Named, isDomain: Bool)
         case domain(id: String, name: String)
         case system
+    }
+
+    /// What lends it its power, when that isn't its user's own standing.
+    enum Delegation: Sendable {
+        case trust(Trust)
+        case applicationCredential(ApplicationCredential)
     }
 }
 
@@ -29,7 +37,28 @@ extension Token {
             case .domain(let id, let name): .domain(id: id, name: name)
             case .system: .system
             }
-        return Caller(user: user, reach: reach, roles: roles.map(\.name), expires: content.expires, token: text)
+        var caller = Caller(user: user, reach: reach, roles: roles.map(\.name), expires: content.expires, token: text)
+        caller.delegations = delegations
+        if case .applicationCredential(let credential) = delegation { caller.accessRules = credential.accessRules }
+        return caller
+    }
+
+    private var delegations: [Caller.Delegation] {
+        var delegations: [Caller.Delegation] = []
+        switch delegation {
+        case .trust(let trust): delegations.append(.trust(trust.id.text))
+        case .applicationCredential(let credential):
+            delegations.append(.applicationCredential(isUnrestricted: credential.isUnrestricted))
+        case nil: break
+        }
+        if content.methods.contains(.ec2credential) { delegations.append(.signature) }
+        return delegations
+    }
+
+    /// The users whose standing decides whether it is good.
+    var people: Set<ID<User>> {
+        guard case .trust(let trust) = delegation else { return [content.user] }
+        return Set(trust.chain.flatMap { [$0.trustor, $0.trustee] })
     }
 
     var projectID: String? { if case .project(let project, _) = reach { project.id } else { nil } }
@@ -42,6 +71,7 @@ struct TokenContent: Sendable, Hashable {
     var user: ID<User>
     var methods: [TokenMethod]
     var target: Target
+    var delegation: Delegation?
     var issued: Moment
     var expires: Moment
     /// Its own mark, and behind it the mark of the token that it was first made from.
@@ -54,16 +84,22 @@ struct TokenContent: Sendable, Hashable {
         case system
     }
 
+    enum Delegation: Sendable, Hashable {
+        case trust(ID<Trust>)
+        case applicationCredential(ID<ApplicationCredential>)
+    }
+
     /// The mark that all tokens share that were made from one another.
     var chain: String { auditIDs.last ?? "" }
 }
 
-/// How somebody showed who they are. The bits are those that Keystone packs into its tokens.
+/// How somebody showed who they are. The bits are those that Keystone packs into its tokens
+/// when it is configured as it comes; what it leaves out by default stands last.
 enum TokenMethod: String, Sendable, CaseIterable {
     case external, password, token, oauth1, mapped
     case applicationCredential = "application_credential"
-    case totp
     case ec2credential
+    case totp
 
     var bit: Int64 { 1 << Int64(TokenMethod.allCases.firstIndex(of: self) ?? 0) }
 }

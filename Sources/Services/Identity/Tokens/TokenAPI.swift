@@ -61,7 +61,36 @@ extension Rule {
 
 extension Token {
     static func issue(_ call: Call<Identity>) async throws(Failure) -> Reply {
-        try await document(call.service.authenticate(call.body), call, status: 201)
+        let receipt = call.request.headers["openstack-auth-receipt"]
+        switch try await call.service.authenticate(call.body, receipt: receipt) {
+        case .token(let token): return try await document(token, call, status: 201)
+        case .receipt(let receipt, let user): return try await document(receipt, of: user, call)
+        }
+    }
+
+    /// What there is so far, and what may make it enough.
+    private static func document(
+        _ receipt: Receipt, of user: User, _ call: Call<Identity>
+    ) async throws(Failure) -> Reply {
+        let domain = try await call.service.database.read { try $0.domain(user.domain) }
+        let text = call.service.tokens.text(of: receipt)
+        return .json(401, headers: ["Openstack-Auth-Receipt": text]) { json in
+            json.object("receipt") { json in
+                json.put("methods", receipt.methods.map(\.rawValue))
+                json.object("user") {
+                    $0.putNamed(
+                        Caller.Named(
+                            id: user.id.text, name: user.name, domainID: domain.id.text, domainName: domain.name))
+                }
+                json.put("expires_at", receipt.expires, as: .identity)
+                json.put("issued_at", receipt.issued, as: .identity)
+            }
+            json.array("required_auth_methods") { json in
+                for rule in user.methodRules {
+                    json.array { json in for method in rule { json.value(method.rawValue) } }
+                }
+            }
+        }
     }
 
     static func show(_ call: Call<Identity>) async throws(Failure) -> Reply {
@@ -94,13 +123,14 @@ extension Token {
         return found
     }
 
-    private static func document(
-        _ token: Token, _ call: Call<Identity>, status: Int
+    /// - Parameter showsText: whether the answer has the token itself in its header.
+    static func document(
+        _ token: Token, _ call: Call<Identity>, status: Int, showsText: Bool = true
     ) async throws(Failure) -> Reply {
         let catalog = call.query.has("nocatalog") ? nil : try await call.service.currentCatalog()
-        return .json(
-            status, headers: ["X-Subject-Token": token.text, "Vary": "X-Auth-Token"]
-        ) {
+        var headers: HTTPHeaders = ["Vary": "X-Auth-Token"]
+        if showsText { headers.append("X-Subject-Token", token.text) }
+        return .json(status, headers: headers) {
             $0.object("token") { token.write(to: &$0, catalog: catalog) }
         }
     }
@@ -164,6 +194,7 @@ extension Token {
             json.object("project") { $0.putNamed(project) }
             json.put("is_domain", isDomain)
         }
+        delegation?.write(to: &json)
         guard isScoped else { return }
         json.array("roles", of: roles) { role, json in
             json.object {
@@ -172,6 +203,30 @@ extension Token {
             }
         }
         catalog?.write("catalog", to: &json, project: projectID, user: user.id)
+    }
+}
+
+extension Token.Delegation {
+    fileprivate func write(to json: inout JSONWriter) {
+        switch self {
+        case .trust(let trust):
+            json.object("OS-TRUST:trust") { json in
+                json.put("id", trust.id)
+                json.object("trustor_user") { $0.put("id", trust.trustor) }
+                json.object("trustee_user") { $0.put("id", trust.trustee) }
+                json.put("impersonation", trust.impersonates)
+            }
+        case .applicationCredential(let credential):
+            json.object("application_credential") { json in
+                json.put("id", credential.id)
+                json.put("name", credential.name)
+                json.put("restricted", !credential.isUnrestricted)
+                guard !credential.accessRules.isEmpty else { return }
+                json.array("access_rules", of: credential.accessRules) { rule, json in
+                    json.object { rule.write(to: &$0) }
+                }
+            }
+        }
     }
 }
 

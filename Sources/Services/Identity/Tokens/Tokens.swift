@@ -9,13 +9,17 @@ final class Tokens: Sendable {
     private let database: Database
     private let world: World
     private let seal: TokenSeal
+    private let changes: Changes
     let lifetime: Duration
     private let state = Mutex(State())
 
     private struct State {
         var known: [String: Token] = [:]
-        var textsOfUser: [String: [String]] = [:]
+        /// Which of them stand on a user.
+        var textsOfUser: [ID<User>: [String]] = [:]
         var revocations = Revocations()
+        /// Where in the store the last of them stands that was read.
+        var lastRevocation = 0
         /// Counts changes, so that what was read before one isn't remembered after it.
         var changes = 0
     }
@@ -23,18 +27,24 @@ final class Tokens: Sendable {
     /// Some 2 KB each. At the limit all are forgotten and looked up anew.
     private static let memoryLimit = 50_000
 
-    init(database: Database, world: World, keys: any TokenKeys, lifetime: Duration) {
+    init(database: Database, world: World, keys: any TokenKeys, changes: Changes, lifetime: Duration) {
+        self.changes = changes
         self.database = database
         self.world = world
         self.lifetime = lifetime
         seal = TokenSeal(keys: keys, chance: world.chance)
     }
 
-    /// Reads the revocations that an earlier process left. To be done before the first token is checked.
-    func start() async throws(Failure) {
-        let now = world.now
-        let all = try await database.read { try $0.revocations(endingAfter: now) }
-        state.withLock { $0.revocations = Revocations(all) }
+    /// Reads what other processes have revoked, and forgets what they may have changed. To be done before the first
+    /// token is checked, and whenever there is news.
+    func catchUp() async throws(Failure) {
+        let (now, last) = (world.now, state.withLock { $0.lastRevocation })
+        let fresh = try await database.read { try $0.revocations(after: last, endingAfter: now) }
+        state.withLock { state in
+            for revocation in fresh { state.revocations.add(revocation.revocation) }
+            state.lastRevocation = max(state.lastRevocation, fresh.last?.position ?? 0)
+        }
+        dropAll()
     }
 
     // MARK: Checking
@@ -46,13 +56,26 @@ final class Tokens: Sendable {
             guard evenIfExpired || world.now < known.content.expires else { throw .noToken }
             return known
         }
-        guard let content = seal.open(text), evenIfExpired || world.now < content.expires,
-            !state.withLock({ $0.revocations.cover(content) })
-        else { throw .noToken }
-        let token = try await database.read { try $0.token(text, content) }
+        let now = world.now
+        guard let content = seal.open(text), evenIfExpired || now < content.expires, !isRevoked(content) else {
+            throw .noToken
+        }
+        let token = try await database.read { try $0.token(text, content, at: now) }
+        guard !isRevoked(content, token.people) else { throw .noToken }
         remember(token, since: changes)
         return token
     }
+
+    private func isRevoked(_ content: TokenContent, _ people: Set<ID<User>> = []) -> Bool {
+        state.withLock { $0.revocations.cover(content, people) }
+    }
+
+    /// What an earlier attempt to authenticate brought, if it wasn't too long ago.
+    func receipt(_ text: String) -> Receipt? {
+        seal.openReceipt(text).flatMap { world.now < $0.expires ? $0 : nil }
+    }
+
+    func text(of receipt: Receipt) -> String { seal.seal(receipt) }
 
     private func remember(_ token: Token, since changes: Int) {
         state.withLock { state in
@@ -62,7 +85,7 @@ final class Tokens: Sendable {
                 state.textsOfUser.removeAll(keepingCapacity: true)
             }
             state.known[token.text] = token
-            state.textsOfUser[token.user.id, default: []].append(token.text)
+            for person in token.people { state.textsOfUser[person, default: []].append(token.text) }
         }
     }
 
@@ -70,20 +93,20 @@ final class Tokens: Sendable {
 
     /// - Parameter parent: the token that this one is made from, whose chain and end it keeps.
     func issue(
-        user: ID<User>, methods: [TokenMethod], target: TokenContent.Target, parent: TokenContent?,
-        expires: Moment? = nil
+        user: ID<User>, methods: [TokenMethod], grant: Grant, parent: TokenContent?
     ) async throws(Failure) -> Token {
         let own = Base64Mark.make(world.chance)
         let (last, changes) = state.withLock { ($0.revocations.last(of: user), $0.changes) }
+        let now = world.now
         // A token's date has whole seconds. One made in the second of a revocation would look revoked: it is dated later.
-        var issued = Moment(seconds: world.now.seconds)
+        var issued = Moment(seconds: now.seconds)
         if let last, issued <= last { issued = Moment(seconds: last.seconds + 1) }
+        let ends = parent?.expires ?? now + lifetime
         let content = TokenContent(
-            user: user, methods: methods, target: target, issued: issued,
-            expires: parent?.expires ?? expires ?? world.now + lifetime,
-            auditIDs: parent.map { [own, $0.chain] } ?? [own])
+            user: user, methods: methods, target: grant.target, delegation: grant.delegation, issued: issued,
+            expires: grant.ends.map { min($0, ends) } ?? ends, auditIDs: parent.map { [own, $0.chain] } ?? [own])
         let text = seal.seal(content)
-        let token = try await database.read { try $0.token(text, content) }
+        let token = try await database.read { try $0.token(text, content, at: now) }
         remember(token, since: changes)
         return token
     }
@@ -104,27 +127,37 @@ final class Tokens: Sendable {
     }
 
     private func revoke(_ revocation: Revocation, _ tx: Transaction) throws(Failure) {
+        try changes.note(tx)
         try tx.insert(revocation)
         tx.afterCommit { [self] in
             state.withLock { state in
                 state.revocations.add(revocation)
                 state.changes += 1
                 let revocations = state.revocations
-                state.known = state.known.filter { !revocations.cover($0.value.content) }
+                state.known = state.known.filter { !revocations.cover($0.value.content, $0.value.people) }
             }
         }
     }
 
-    /// Something changed that only this user's tokens stand on.
-    func forget(user: ID<User>) {
-        state.withLock { state in
-            state.changes += 1
-            for text in state.textsOfUser.removeValue(forKey: user.text) ?? [] { state.known[text] = nil }
+    /// Something changed that only tokens stand on that have to do with this user.
+    func forget(user: ID<User>, _ tx: Transaction) throws(Failure) {
+        try changes.note(tx)
+        tx.afterCommit { [self] in
+            state.withLock { state in
+                state.changes += 1
+                for text in state.textsOfUser.removeValue(forKey: user) ?? [] { state.known[text] = nil }
+            }
         }
     }
 
     /// Something changed that any token may stand on.
-    func forgetAll() {
+    func forgetAll(_ tx: Transaction) throws(Failure) {
+        try changes.note(tx)
+        tx.afterCommit { [self] in dropAll() }
+    }
+
+    /// Every token is looked up anew when it is next seen.
+    func dropAll() {
         state.withLock { state in
             state.changes += 1
             state.known.removeAll(keepingCapacity: true)

@@ -21,7 +21,7 @@ extension Identity {
             var user = try tx.user(id)
             try tx.setPassword(password, of: &user, keeping: settings.passwordHistory)
             try tokens.revoke(allOf: id, tx)
-            tx.afterCommit { tokens.forget(user: id) }
+            try tokens.forget(user: id, tx)
         }
     }
 

@@ -109,7 +109,7 @@ extension User {
             try tx.update(user)
             if let password { try tx.setPassword(password, of: &user, keeping: service.settings.passwordHistory) }
             if password != nil || !user.isEnabled { try service.tokens.revoke(allOf: id, tx) }
-            tx.afterCommit { service.tokens.forget(user: id) }
+            try service.tokens.forget(user: id, tx)
             return user
         }
         return .one(user, call)
@@ -120,7 +120,7 @@ extension User {
         try await service.database.write { tx in
             _ = try tx.user(id, in: call.scope)
             try tx.deleteUser(id)
-            tx.afterCommit { service.tokens.forget(user: id) }
+            try service.tokens.forget(user: id, tx)
         }
         return .noContent
     }

@@ -123,6 +123,10 @@ extension Transaction {
 
     /// All that is the user's, or granted to them, goes with them.
     func deleteUser(_ id: ID<User>) throws(Failure) {
+        try deleteTrusts(ofUser: id)
+        try deleteApplicationCredentials(ofUser: id)
+        try deleteAccessRules(ofUser: id)
+        try deleteCredentials(ofUser: id)
         try run("DELETE FROM membership WHERE user_id = \(id)")
         try run("DELETE FROM assignment WHERE actor_kind = 'user' AND actor_id = \(id)")
         try run("DELETE FROM password WHERE user_id = \(id)")
