@@ -60,8 +60,10 @@ let package = Package(
 
         service("Compute", "Bus", "Contracts", "Crypto", "IO", "Trace", "Workflow"),
         service("Identity", "Crypto", "IO"),
+        service("Image", "Crypto", "IO"),
 
         module("", "Cloud", ["API", "Base", "Config", "Crypto", "HTTP", "IO", "Identity", "Policy", "SQL", "Trace"]),
+        module("", "Cloud", ["API", "Base", "Crypto", "HTTP", "IO", "Identity", "Image", "Policy", "SQL", "Trace"]),
         .executableTarget(
             name: "martlet", dependencies: ["Base", "Cloud", "IO", "Trace"], path: "Sources/martlet",
             swiftSettings: settings),
@@ -74,6 +76,7 @@ let package = Package(
         tests("Crypto", "Crypto", "Base"),
         tests("HTTP", "HTTP", "IO", "Base"),
         tests("Identity", "Identity", "CloudTesting", "API", "Base", "Crypto", "SQL"),
+        tests("Image", "Image", "CloudTesting", "API", "Base", "Crypto", "HTTP", "IO", "SQL"),
         tests("IO", "IO", "Base"),
         tests("Policy", "Policy", "SQL", "Base"),
         tests("SQL", "SQL", "Base"),

@@ -4,6 +4,7 @@ import Crypto
 import HTTP
 import IO
 import Identity
+import Image
 import Policy
 import SQL
 package import Trace
@@ -15,6 +16,7 @@ package struct Cloud: Sendable {
     package let settings: CloudSettings
     let database: Database
     let identity: Identity
+    let image: ImageService
     let door: Door
     let services: [ServiceAPI]
     private let world: World
@@ -31,8 +33,15 @@ package struct Cloud: Sendable {
             database: database, world: world, keys: try Cloud.keys(settings.data.tokenKeys, world),
             credentialKeys: try Cloud.keys(settings.data.credentialKeys, world), settings: settings.identity)
 
-        services = [identity.api]
-        let policy = try Policy(services.flatMap(\.rules), definitions: Identity.definitions)
+        try await database.migrate("image", ImageService.migrations, at: world.now)
+        let files = Pool(name: "image files", threads: 4)
+        image = ImageService(
+            database: database, world: world,
+            store: try FileStore(folder: settings.data.images, pool: files, chance: world.chance))
+
+        services = [identity.api, image.api]
+        let policy = try Policy(
+            services.flatMap(\.rules), definitions: Identity.definitions + ImageService.definitions)
         door = Door(
             services, gateway: settings.gateway, policy: policy, authenticator: identity, world: world, log: log)
     }
@@ -46,7 +55,8 @@ package struct Cloud: Sendable {
 
     /// What the catalog names.
     private static let listed: [(type: String, name: String, service: String, path: String)] = [
-        (type: "identity", name: "keystone", service: "identity", path: "/v3")
+        (type: "identity", name: "keystone", service: "identity", path: "/v3"),
+        (type: "image", name: "glance", service: "image", path: ""),
     ]
 
     package var names: [String] { services.map(\.name) }
@@ -56,6 +66,7 @@ package struct Cloud: Sendable {
     /// Fills a new cloud with what it starts with, and brings an older one up to date.
     package func prepare() async throws(Failure) {
         try await identity.start()
+        try await image.start()
         let isNew = try await !identity.isBootstrapped()
         let passwords = isNew ? firstPasswords() : nil
         try await identity.bootstrap(

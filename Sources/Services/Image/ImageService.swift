@@ -1,0 +1,37 @@
+package import API
+package import Base
+package import SQL
+
+/// What servers boot from: the Image API, version 2.
+package struct ImageService: Sendable {
+    package let database: Database
+    package let world: World
+    package let settings: ImageSettings
+    /// Where the images' data lies.
+    let store: any Store
+
+    package init(
+        database: Database, world: World, store: any Store, settings: ImageSettings = ImageSettings()
+    ) {
+        self.database = database
+        self.world = world
+        self.store = store
+        self.settings = settings
+    }
+
+    package var api: ServiceAPI {
+        ServiceAPI(
+            "image", port: 9292, versions: .only("2.17"), dialect: .image, service: self, bases: ["/v2"],
+            roots: ImageService.discovery, endpoints: ImageService.endpoints)
+    }
+
+    /// The table of contents of the API reference.
+    package static let endpoints: [Endpoint<ImageService>] = [
+        Image.endpoints, ImageData.endpoints, ImageTags.endpoints, Member.endpoints, Import.endpoints,
+        Locations.endpoints, ImageTask.endpoints, Info.endpoints, Schemas.endpoints,
+    ].flatMap { $0 }
+
+    package static let migrations: [Migration] = [
+        Image.created, Member.created, ImageTask.created,
+    ]
+}
