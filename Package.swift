@@ -21,6 +21,11 @@ func service(_ name: String, _ more: Target.Dependency...) -> Target {
     module("Services/", name, ["API", "Base", "HTTP", "Policy", "SQL"] + more)
 }
 
+/// What runs on a node stands on the kernel too, and knows no service.
+func agent(_ name: String, _ more: Target.Dependency...) -> Target {
+    module("Agents/", name, ["Base", "IO", "Trace"] + more)
+}
+
 func tests(_ name: String, _ dependencies: Target.Dependency...) -> Target {
     .testTarget(name: name + "Tests", dependencies: dependencies, path: "Tests/\(name)", swiftSettings: settings)
 }
@@ -64,6 +69,8 @@ let package = Package(
 
         module("", "Cloud", ["API", "Base", "Config", "Crypto", "HTTP", "IO", "Identity", "Policy", "SQL", "Trace"]),
         module("", "Cloud", ["API", "Base", "Crypto", "HTTP", "IO", "Identity", "Image", "Policy", "SQL", "Trace"]),
+        agent("ComputeNode"),
+        module("", "Cloud", ["API", "Base", "Crypto", "HTTP", "IO", "Identity", "Policy", "SQL", "Trace"]),
         .executableTarget(
             name: "martlet", dependencies: ["Base", "Cloud", "IO", "Trace"], path: "Sources/martlet",
             swiftSettings: settings),
@@ -72,6 +79,7 @@ let package = Package(
 
         tests("Base", "Base"),
         tests("Bus", "Bus", "Base"),
+        tests("ComputeNode", "ComputeNode", "IO", "Base"),
         tests("Config", "Config", "Base"),
         tests("Crypto", "Crypto", "Base"),
         tests("HTTP", "HTTP", "IO", "Base"),
