@@ -55,9 +55,12 @@ let package = Package(
         kernel("Workflow", "Base", "SQL", "Trace"),
         kernel("API", "Base", "HTTP", "Policy", "SQL", "Trace"),
 
-        service("Identity", "Crypto", "IO"),
+        module("", "Contracts", ["Base", "Policy"]),
 
-        module("", "Cloud", ["API", "Base", "Crypto", "HTTP", "IO", "Identity", "Policy", "SQL", "Trace"]),
+        service("Identity", "Crypto", "IO"),
+        service("Placement", "Contracts"),
+
+        module("", "Cloud", ["API", "Base", "Crypto", "HTTP", "IO", "Identity", "Placement", "Policy", "SQL", "Trace"]),
         .executableTarget(
             name: "martlet", dependencies: ["Base", "Cloud", "IO", "Trace"], path: "Sources/martlet",
             swiftSettings: settings),
@@ -70,6 +73,7 @@ let package = Package(
         tests("HTTP", "HTTP", "IO", "Base"),
         tests("Identity", "Identity", "CloudTesting", "API", "Base", "Crypto", "SQL"),
         tests("IO", "IO", "Base"),
+        tests("Placement", "Placement", "Contracts", "CloudTesting", "API", "Base", "HTTP", "Policy", "SQL"),
         tests("Policy", "Policy", "SQL", "Base"),
         tests("SQL", "SQL", "Base"),
         tests("Workflow", "Workflow", "Base", "SQL", "Trace"),

@@ -4,6 +4,7 @@ import Crypto
 import HTTP
 import IO
 import Identity
+import Placement
 import Policy
 import SQL
 package import Trace
@@ -15,6 +16,7 @@ package struct Cloud: Sendable {
     package let settings: CloudSettings
     let database: Database
     let identity: Identity
+    let placement: Placement
     let door: Door
     let services: [ServiceAPI]
     private let world: World
@@ -31,15 +33,20 @@ package struct Cloud: Sendable {
         if !Files.exists(settings.data.tokenKeys) { try keys.create(chance: world.chance) }
         identity = Identity(database: database, world: world, keys: try KeyRing(keys))
 
-        services = [identity.api]
-        let policy = try Policy(services.flatMap(\.rules), definitions: Identity.definitions)
+        try await database.migrate("placement", Placement.migrations, at: world.now)
+        placement = Placement(database: database, world: world)
+
+        services = [identity.api, placement.api]
+        let policy = try Policy(
+            services.flatMap(\.rules), definitions: Identity.definitions + Placement.definitions)
         door = Door(
             services, gateway: settings.gateway, policy: policy, authenticator: identity, world: world, log: log)
     }
 
     /// What the catalog names.
     private static let listed: [(type: String, name: String, service: String, path: String)] = [
-        (type: "identity", name: "keystone", service: "identity", path: "/v3")
+        (type: "identity", name: "keystone", service: "identity", path: "/v3"),
+        (type: "placement", name: "placement", service: "placement", path: ""),
     ]
 
     package var names: [String] { services.map(\.name) }

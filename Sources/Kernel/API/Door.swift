@@ -59,11 +59,12 @@ package struct Door: Sendable {
         let (entry, names) = try choose(request.method, match, service, version)
         let caller = try await authenticate(request, entry.access)
         let scope = try authorise(caller, entry.access, service.dialect)
+        try service.dialect.admitMedia(of: request, for: entry)
         let exchange = Exchange(
             request: request, requestID: requestID, base: way.base,
             path: Dictionary(zip(names, match.values), uniquingKeysWith: { first, _ in first }),
             query: try Parameters(request.query ?? ""), version: version, caller: caller, scope: scope,
-            body: try await read(request, entry.body, version), policy: policy, dialect: service.dialect)
+            body: try await read(request, entry.body, version, service.dialect), policy: policy, dialect: service.dialect)
         return try await entry.respond(exchange)
     }
 
@@ -76,7 +77,7 @@ package struct Door: Sendable {
             known.first { $0.method == method } ?? (method == "HEAD" ? known.first { $0.method == "GET" } : nil)
         guard let chosen else {
             throw Failure(
-                .methodNotAllowed, "The method \(method) is not allowed here.",
+                .methodNotAllowed, "The method \(method) is not allowed for this resource.",
                 name: known.map(\.method).joined(separator: ", "))
         }
         return (service.endpoints[chosen.target], chosen.names)
@@ -103,12 +104,21 @@ package struct Door: Sendable {
         return scope
     }
 
-    private func read(_ request: HTTPRequest, _ body: Body, _ version: Microversion) async throws(Failure) -> JSON {
+    private func read(
+        _ request: HTTPRequest, _ body: Body, _ version: Microversion, _ dialect: Dialect
+    ) async throws(Failure) -> JSON {
         guard case .json(let shape, let limit) = body else { return .null }
         let bytes = try await request.body.collect(limit: limit)
-        let json = bytes.isEmpty ? JSON.object(JSON.Object()) : try JSONReader.read(bytes)
-        try shape.check(json, version: version)
+        let json = bytes.isEmpty ? JSON.object(JSON.Object()) : try parse(bytes, dialect)
+        do throws(Complaint) { try shape.check(json, version: version) } catch { throw dialect.complaint(error) }
         return json
+    }
+
+    private func parse(_ bytes: [UInt8], _ dialect: Dialect) throws(Failure) -> JSON {
+        do throws(Failure) { return try JSONReader.read(bytes) } catch {
+            guard error.kind == .invalid else { throw error }
+            throw dialect.complaint(Complaint(path: [], reason: .unreadable(error.message), value: .null))
+        }
     }
 
     private func refuse(_ failure: Failure, _ way: Way, _ requestID: String, _ request: HTTPRequest) -> HTTPResponse {
