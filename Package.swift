@@ -64,13 +64,24 @@ let package = Package(
         module("", "Contracts", ["Base", "Bus", "Policy"]),
 
         service("Compute", "Bus", "Contracts", "Crypto", "IO", "Trace", "Workflow"),
-        service("Identity", "Crypto", "IO"),
+        service("Identity", "Contracts", "Crypto", "IO"),
         service("Image", "Crypto", "IO"),
+        service("Placement", "Contracts"),
 
-        module("", "Cloud", ["API", "Base", "Config", "Crypto", "HTTP", "IO", "Identity", "Policy", "SQL", "Trace"]),
-        module("", "Cloud", ["API", "Base", "Crypto", "HTTP", "IO", "Identity", "Image", "Policy", "SQL", "Trace"]),
-        agent("ComputeNode"),
-        module("", "Cloud", ["API", "Base", "Crypto", "HTTP", "IO", "Identity", "Policy", "SQL", "Trace"]),
+        agent("ComputeNode", "Bus", "Contracts", "Crypto", "HTTP", "API"),
+
+        module(
+            "", "Cloud",
+            [
+                "API", "Base", "Bus", "Config", "Contracts", "Crypto", "HTTP", "IO", "Policy", "SQL", "Trace",
+                "Workflow",
+                // Every service and every agent, a line each.
+                "Compute",
+                "ComputeNode",
+                "Identity",
+                "Image",
+                "Placement",
+            ]),
         .executableTarget(
             name: "martlet", dependencies: ["Base", "Cloud", "IO", "Trace"], path: "Sources/martlet",
             swiftSettings: settings),
@@ -84,8 +95,8 @@ let package = Package(
         tests("Crypto", "Crypto", "Base"),
         tests("HTTP", "HTTP", "IO", "Base"),
         tests("Identity", "Identity", "CloudTesting", "API", "Base", "Crypto", "SQL"),
-        tests("Image", "Image", "CloudTesting", "API", "Base", "Crypto", "HTTP", "IO", "SQL"),
         tests("IO", "IO", "Base"),
+        tests("Placement", "Placement", "Contracts", "CloudTesting", "API", "Base", "HTTP", "Policy", "SQL"),
         tests("Policy", "Policy", "SQL", "Base"),
         tests("SQL", "SQL", "Base"),
         tests("Workflow", "Workflow", "Base", "SQL", "Trace"),

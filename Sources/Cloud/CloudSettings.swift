@@ -1,5 +1,6 @@
 package import Base
 import Config
+import Glibc
 package import Identity
 
 /// How a cloud on one machine is to be: what the command line and the environment say.
@@ -11,6 +12,7 @@ package struct CloudSettings: Sendable {
     package var adminPassword: String?
     package var region = "RegionOne"
     package var identity = IdentitySettings()
+    package var hypervisor = HypervisorKind.simulated
 
     package init(data: DataDirectory = .usual) { self.data = data }
 
@@ -37,5 +39,26 @@ package struct CloudSettings: Sendable {
         }
     }
 
+    /// What the machine is called as a compute node.
+    package var nodeName: String {
+        var name = [CChar](repeating: 0, count: 256)
+        guard gethostname(&name, name.count - 1) == 0 else { return "localhost" }
+        return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
     package func url(of service: String) -> String { "http://\(host):\(gateway)/\(service)" }
+}
+
+/// What runs guests on a node.
+package enum HypervisorKind: String, Sendable, CaseIterable {
+    /// Nodes in memory, for trying things out: no guest is real.
+    case simulated
+
+    package init(named text: String) throws(Failure) {
+        guard let kind = HypervisorKind(rawValue: text) else {
+            let known = HypervisorKind.allCases.map(\.rawValue).joined(separator: ", ")
+            throw .invalid("There is no hypervisor \(text). There are: \(known).")
+        }
+        self = kind
+    }
 }

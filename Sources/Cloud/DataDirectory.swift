@@ -20,12 +20,13 @@ package struct DataDirectory: Sendable {
     package var credentialKeys: String { keys + "/credentials" }
     package var images: String { path + "/images" }
     package var volumes: String { path + "/volumes" }
+    package var imageCache: String { path + "/cache" }
     package var servers: String { path + "/servers" }
     private var lock: String { path + "/lock" }
 
     /// Holds the folder until the process ends, however it ends.
     package func take() throws(Failure) {
-        try DataDirectory.make(keys)
+        for folder in [keys, imageCache, servers] { try DataDirectory.make(folder) }
         let descriptor = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
             throw .unavailable("Cannot write in \(path): \(String(cString: strerror(errno))).")

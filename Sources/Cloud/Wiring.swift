@@ -1,24 +1,32 @@
 import API
 package import Base
+import Bus
+import Compute
+import ComputeNode
 import Crypto
 import HTTP
 import IO
 import Identity
 import Image
-import Policy
+import Placement
 import SQL
 package import Trace
+import Workflow
 
 /// A whole cloud in one process: every service, what stands behind each contract, and the door to them.
 ///
-/// This is the one place that names everything. A service is a line in `init` and a line in `listed`.
+/// This is the one place that names everything. A service is a few lines in `init`, a line in `services` and one in
+/// `listed`.
 package struct Cloud: Sendable {
     package let settings: CloudSettings
-    let database: Database
-    let identity: Identity
-    let image: ImageService
-    let door: Door
-    let services: [ServiceAPI]
+    private let database: Database
+    private let identity: Identity
+    private let image: ImageService
+    private let conductor: Conductor
+    private let node: ComputeNode
+    private let bus: LocalBus
+    private let door: Door
+    private let services: [ServiceAPI]
     private let world: World
     private let log: Log
 
@@ -27,23 +35,51 @@ package struct Cloud: Sendable {
         self.world = world
         self.log = log
         database = try Database(.file(settings.data.database))
-        try await database.migrate("identity", Identity.migrations, at: world.now)
+        bus = LocalBus(clock: world.clock)
+        try await Cloud.migrate(database, at: world.now)
+        let switchboard = Switchboard()
 
         identity = Identity(
             database: database, world: world, keys: try Cloud.keys(settings.data.tokenKeys, world),
             credentialKeys: try Cloud.keys(settings.data.credentialKeys, world), settings: settings.identity)
-
-        try await database.migrate("image", ImageService.migrations, at: world.now)
-        let files = Pool(name: "image files", threads: 4)
         image = ImageService(
             database: database, world: world,
-            store: try FileStore(folder: settings.data.images, pool: files, chance: world.chance))
+            store: try FileStore(
+                folder: settings.data.images, pool: Pool(name: "image files", threads: 4), chance: world.chance))
+        let placement = Placement(database: database, world: world)
 
-        services = [identity.api, image.api]
-        let policy = try Policy(
-            services.flatMap(\.rules), definitions: Identity.definitions + ImageService.definitions)
-        door = Door(
-            services, gateway: settings.gateway, policy: policy, authenticator: identity, world: world, log: log)
+        let neighbours = Compute.Neighbours(
+            image: switchboard.neighbour("image", asker: "compute-api"),
+            network: switchboard.neighbour("network", asker: "compute-api"),
+            volume: switchboard.neighbour("volume", asker: "compute-api"),
+            placement: switchboard.neighbour("placement", asker: "scheduler"))
+        conductor = Conductor(
+            database: database, world: world, log: log, bus: bus, neighbours: neighbours, tokens: identity,
+            settings: ComputeSettings(), name: "conductor")
+        let compute = Compute(
+            database: database, world: world, bus: bus, runner: conductor.runner, neighbours: neighbours,
+            tokens: identity)
+        node = ComputeNode(
+            host: settings.nodeName, hypervisor: try Hypervisors.make(settings, world), bus: bus,
+            image: switchboard.neighbour("image", asker: "compute-node"),
+            network: switchboard.neighbour("network", asker: "compute-node"), tokens: identity,
+            cache: settings.data.imageCache, world: world, log: log)
+
+        services = [identity.api, image.api, placement.api, compute.api]
+        door = try Door(services, gateway: settings.gateway, authenticator: identity, world: world, log: log)
+        switchboard.connect(door)
+    }
+
+    /// Each service's tables, in a history of its own.
+    private static func migrate(_ database: Database, at now: Moment) async throws(Failure) {
+        let histories: [(service: String, migrations: [Migration])] = [
+            (service: "workflow", migrations: [Run.created]),
+            (service: "identity", migrations: Identity.migrations),
+            (service: "image", migrations: ImageService.migrations),
+            (service: "placement", migrations: Placement.migrations),
+            (service: "compute", migrations: Compute.migrations),
+        ]
+        for history in histories { try await database.migrate(history.service, history.migrations, at: now) }
     }
 
     /// The keys in a folder, which are made when there are none yet.
@@ -57,6 +93,8 @@ package struct Cloud: Sendable {
     private static let listed: [(type: String, name: String, service: String, path: String)] = [
         (type: "identity", name: "keystone", service: "identity", path: "/v3"),
         (type: "image", name: "glance", service: "image", path: ""),
+        (type: "placement", name: "placement", service: "placement", path: ""),
+        (type: "compute", name: "nova", service: "compute", path: "/v2.1"),
     ]
 
     package var names: [String] { services.map(\.name) }
@@ -76,6 +114,9 @@ package struct Cloud: Sendable {
                     Bootstrap.Listed(type: $0.type, name: $0.name, url: settings.url(of: $0.service) + $0.path)
                 }))
         try ClientFiles(settings).write(passwords)
+        conductor.serve()
+        node.serve()
+        try await node.report()
     }
 
     private func firstPasswords() -> (admin: String, demo: String) {
@@ -88,14 +129,18 @@ package struct Cloud: Sendable {
     /// - Parameter ready: called with the addresses once every one of them answers.
     package func run(ready: @escaping @Sendable ([String]) -> Void) async throws(Failure) {
         let loops = Loops()
-        let door = door
-        let server = try HTTPServer(on: loops, listeners: listeners) { await door.respond(to: $0) }
+        let server = try HTTPServer(on: loops, listeners: listeners) { [door] in await door.respond(to: $0) }
         ready(server.addresses.map(\.description))
+        let (identity, conductor, node, bus, log) = (identity, conductor, node, bus, log)
+        let lives: [@Sendable () async throws -> Void] = [
+            { try await server.run() },
+            { try await identity.run { log.error("Identity's upkeep: \($0)") } },
+            { try await conductor.runner.run() },
+            { try await node.run() },
+            { await bus.run() },
+        ]
         let failure = await withTaskGroup(of: Failure?.self) { group in
-            group.addTask { await Cloud.ending { try await server.run() } }
-            group.addTask { [identity, log] in
-                await Cloud.ending { try await identity.run { log.error("Identity's upkeep: \($0)") } }
-            }
+            for life in lives { group.addTask { await Cloud.ending(life) } }
             // They run until they are cancelled, so the first that ends takes the others with it.
             let first = await group.next() ?? nil
             group.cancelAll()
@@ -108,7 +153,7 @@ package struct Cloud: Sendable {
     }
 
     /// How something ended that runs for ever.
-    private static func ending(_ body: () async throws -> Void) async -> Failure? {
+    private static func ending(_ body: @Sendable () async throws -> Void) async -> Failure? {
         do {
             try await body()
             return nil

@@ -1,12 +1,12 @@
 package import API
 package import Base
 package import HTTP
-package import Policy
+import Policy
 import Trace
 
 /// Talks to services as a client does, through the same door, without a socket.
 ///
-///     let talk = try Conversation([identity.api], definitions: Identity.definitions)
+///     let talk = try Conversation([identity.api])
 ///     let made = await talk.post("/identity/v3/regions", ["region": ["id": "north"]], as: .admin)
 ///     #expect(made.status == 201)
 ///     #expect(made["region"]?["id"] == "north")
@@ -14,14 +14,11 @@ package struct Conversation: Sendable {
     package let door: Door
 
     package init(
-        _ services: [ServiceAPI], definitions: Policy.Definitions = [], authenticator: (any Authenticator)? = nil,
+        _ services: [ServiceAPI], authenticator: (any Authenticator)? = nil,
         world: World = World()
     ) throws(Failure) {
-        let policy = try Policy(services.flatMap(\.rules), definitions: definitions)
-        door = Door(
-            services, gateway: nil, policy: policy, authenticator: authenticator ?? PersonaAuthenticator(),
-            world: world,
-            log: .silent)
+        door = try Door(
+            services, gateway: nil, authenticator: authenticator ?? PersonaAuthenticator(), world: world, log: .silent)
     }
 
     package func send(

@@ -10,6 +10,9 @@ extension Command {
             Option(name: "data", value: "DIR", summary: "where everything is kept (\(DataDirectory.usual.path))"),
             Option(name: "listen", value: "ADDRESS", summary: "where to listen (127.0.0.1)"),
             Option(name: "port", value: "PORT", summary: "one port for all services, instead of each one's own"),
+            Option(
+                name: "hypervisor", value: "KIND",
+                summary: "what runs the servers: \(HypervisorKind.allCases.map(\.rawValue).joined(separator: ", "))"),
         ],
         run: up)
 
@@ -19,6 +22,7 @@ extension Command {
             data: arguments["data"].map { DataDirectory($0) } ?? .usual)
         if let listen = arguments["listen"] { settings.listen = listen }
         settings.port = try arguments.port("port")
+        if let text = arguments["hypervisor"] { settings.hypervisor = try HypervisorKind(named: text) }
 
         let stop = Signals()
         try settings.data.take()

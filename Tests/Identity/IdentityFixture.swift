@@ -31,6 +31,6 @@ extension Identity {
 
 extension Conversation {
     static func withIdentity() async throws -> Conversation {
-        try Conversation([try await Identity.fixture().api], definitions: Identity.definitions)
+        try Conversation([try await Identity.fixture().api])
     }
 }

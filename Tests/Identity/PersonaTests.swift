@@ -17,7 +17,7 @@ import Testing
     init() async throws {
         identity = try await Identity.fixture()
         entries = identity.api.endpoints
-        talk = try Conversation([identity.api], definitions: Identity.definitions)
+        talk = try Conversation([identity.api])
     }
 
     @Test func withoutATokenThereIsNothing() async {
@@ -66,7 +66,7 @@ import Testing
         let ids = try await makeOtherDomain()
         let insiders: [Persona] = [.manager, .member, .reader, .nobody, .stranger, .domainManager, .domainReader]
         let talk = try Conversation(
-            [identity.api], definitions: Identity.definitions, authenticator: PersonaAuthenticator(insiders))
+            [identity.api], authenticator: PersonaAuthenticator(insiders))
         for persona in insiders {
             for entry in entries where entry.method == "GET" {
                 for target in [entry.target(ids), entry.target(ids) + "?domain_id=\(ids["domain_id"] ?? "")"] {

@@ -8,15 +8,22 @@ package struct Dialect: Sendable {
     /// What a caller is told whom a rule refuses.
     package let refusal: @Sendable (_ rule: String) -> String
     package let contentType: String
+    /// What a caller is told whose body isn't of the endpoint's shape.
+    package let complaint: @Sendable (Complaint) -> Failure
+    /// The one media type that bodies must have and answers can have, for a service that insists.
+    package let mediaType: String?
     package let write: @Sendable (_ failure: Failure, _ status: Int, _ requestID: String) -> [UInt8]
 
     package init(
-        statuses: [Failure.Kind: Int] = [:], contentType: String = "application/json",
+        statuses: [Failure.Kind: Int] = [:], contentType: String = "application/json", mediaType: String? = nil,
+        complaint: @escaping @Sendable (Complaint) -> Failure = { $0.failure },
         refusal: @escaping @Sendable (_ rule: String) -> String,
         write: @escaping @Sendable (_ failure: Failure, _ status: Int, _ requestID: String) -> [UInt8]
     ) {
         self.statuses = statuses
         self.contentType = contentType
+        self.mediaType = mediaType
+        self.complaint = complaint
         self.refusal = refusal
         self.write = write
     }

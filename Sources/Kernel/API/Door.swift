@@ -1,14 +1,13 @@
 package import Base
 package import HTTP
 import IO
-package import Policy
+import Policy
 package import Trace
 
 /// The one way in: every request to every service passes through `respond`, whether it came by a socket or from a
 /// neighbour in the same process.
 package struct Door: Sendable {
-    private let services: [ServiceAPI]
-    private let policy: Policy
+    private let rooms: [Room]
     private let authenticator: any Authenticator
     private let world: World
     private let log: Log
@@ -16,15 +15,27 @@ package struct Door: Sendable {
     private let gateway: Int?
 
     package init(
-        _ services: [ServiceAPI], gateway: Int?, policy: Policy, authenticator: any Authenticator, world: World,
+        _ services: [ServiceAPI], gateway: Int?, overrides: [String: [String: String]] = [:],
+        authenticator: any Authenticator, world: World,
         log: Log
-    ) {
-        self.services = services
+    ) throws(Failure) {
+        var rooms: [Room] = []
+        for service in services {
+            let policy = try Policy(
+                service.rules, definitions: service.definitions, overrides: overrides[service.name] ?? [:])
+            rooms.append(Room(service: service, policy: policy))
+        }
+        self.rooms = rooms
         self.gateway = gateway
-        self.policy = policy
         self.authenticator = authenticator
         self.world = world
         self.log = log
+    }
+
+    /// A service with the rules in force for it.
+    private struct Room: Sendable {
+        let service: ServiceAPI
+        let policy: Policy
     }
 
     package func respond(to request: HTTPRequest) async -> HTTPResponse {
@@ -36,7 +47,8 @@ package struct Door: Sendable {
         var version = way.service.versions.oldest
         var response: HTTPResponse
         do {
-            let reply = try await answer(request, way, requestID, &version)
+            version = try way.service.versions.negotiate(request.headers)
+            let reply = try await traced(request, way, requestID, version)
             response = HTTPResponse(reply.status, headers: reply.headers, body: reply.body)
         } catch {
             response = refuse(Failure(error), way, requestID, request)
@@ -48,23 +60,43 @@ package struct Door: Sendable {
 
     // MARK: A request's way
 
+    /// A request from outside begins a trace; one from a neighbour belongs to the neighbour's.
+    private func traced(
+        _ request: HTTPRequest, _ way: Way, _ requestID: String, _ version: Microversion
+    ) async throws -> Reply {
+        guard Tracing.current == nil, request.method != "GET", request.method != "HEAD" else {
+            return try await answer(request, way, requestID, version)
+        }
+        let tracing = Tracing(
+            trace: world.chance.next(), requestID: requestID, collector: Collector(), world: world)
+        return try await Tracing.$current.withValue(tracing) {
+            try await Tracing.span(
+                "\(request.method) /\(way.service.name)\(request.path)", .rest, by: way.service.name + "-api"
+            ) {
+                () async throws(Failure) in
+                do { return try await answer(request, way, requestID, version) } catch { throw Failure(error) }
+            }
+        }
+    }
+
     private func answer(
-        _ request: HTTPRequest, _ way: Way, _ requestID: String, _ version: inout Microversion
+        _ request: HTTPRequest, _ way: Way, _ requestID: String, _ version: Microversion
     ) async throws -> Reply {
         let service = way.service
         guard let match = service.router.match(way.segments) else {
             throw Failure(.notFound, "The resource could not be found.")
         }
-        version = try service.versions.negotiate(request.headers)
         let (entry, names) = try choose(request.method, match, service, version)
         let caller = try await authenticate(request, entry.access)
         try admit(caller, request, way)
-        let scope = try authorise(caller, entry.access, service.dialect)
+        let scope = try authorise(caller, entry.access, way)
+        try service.dialect.admitMedia(of: request, for: entry)
         let exchange = Exchange(
             request: request, requestID: requestID, base: way.base,
             path: Dictionary(zip(names, match.values), uniquingKeysWith: { first, _ in first }),
             query: try Parameters(request.query ?? ""), version: version, caller: caller, scope: scope,
-            body: try await read(request, entry.body, version), policy: policy, dialect: service.dialect)
+            body: try await read(request, entry.body, version, service.dialect), policy: way.policy,
+            dialect: service.dialect)
         do { return try await entry.respond(exchange) } catch { throw Door.explain(Failure(error), exchange, entry) }
     }
 
@@ -85,7 +117,7 @@ package struct Door: Sendable {
             known.first { $0.method == method } ?? (method == "HEAD" ? known.first { $0.method == "GET" } : nil)
         guard let chosen else {
             throw Failure(
-                .methodNotAllowed, "The method \(method) is not allowed here.",
+                .methodNotAllowed, "The method \(method) is not allowed for this resource.",
                 name: known.map(\.method).joined(separator: ", "))
         }
         return (service.endpoints[chosen.target], chosen.names)
@@ -116,19 +148,30 @@ package struct Door: Sendable {
         }
     }
 
-    private func authorise(_ caller: Caller, _ access: Access, _ dialect: Dialect) throws(Failure) -> Scope {
+    private func authorise(_ caller: Caller, _ access: Access, _ way: Way) throws(Failure) -> Scope {
         guard case .rule(let rule) = access else { return .everywhere }
-        let scope = policy.scope(rule, for: caller)
-        guard scope != .nowhere else { throw Failure(.forbidden, dialect.refusal(rule.name), name: "Forbidden") }
+        let scope = way.policy.scope(rule, for: caller)
+        guard scope != .nowhere else {
+            throw Failure(.forbidden, way.service.dialect.refusal(rule.name), name: "Forbidden")
+        }
         return scope
     }
 
-    private func read(_ request: HTTPRequest, _ body: Body, _ version: Microversion) async throws(Failure) -> JSON {
+    private func read(
+        _ request: HTTPRequest, _ body: Body, _ version: Microversion, _ dialect: Dialect
+    ) async throws(Failure) -> JSON {
         guard case .json(let shape, let limit) = body else { return .null }
         let bytes = try await request.body.collect(limit: limit)
-        let json = bytes.isEmpty ? JSON.object(JSON.Object()) : try JSONReader.read(bytes)
-        try shape.check(json, version: version)
+        let json = bytes.isEmpty ? JSON.object(JSON.Object()) : try parse(bytes, dialect)
+        do throws(Complaint) { try shape.check(json, version: version) } catch { throw dialect.complaint(error) }
         return json
+    }
+
+    private func parse(_ bytes: [UInt8], _ dialect: Dialect) throws(Failure) -> JSON {
+        do throws(Failure) { return try JSONReader.read(bytes) } catch {
+            guard error.kind == .invalid else { throw error }
+            throw dialect.complaint(Complaint(path: [], reason: .unreadable(error.message), value: .null))
+        }
     }
 
     private func refuse(_ failure: Failure, _ way: Way, _ requestID: String, _ request: HTTPRequest) -> HTTPResponse {
@@ -149,6 +192,7 @@ package struct Door: Sendable {
 
     private struct Way {
         let service: ServiceAPI
+        let policy: Policy
         let segments: [String]
         let base: String
     }
@@ -163,15 +207,15 @@ package struct Door: Sendable {
         var base = "\(request.scheme)://\(request.host ?? "localhost")"
         let port = request.local?.port
         if port == gateway || gateway == nil {
-            guard let first = segments.first, let service = services.first(where: { $0.name == first }) else {
+            guard let first = segments.first, let room = rooms.first(where: { $0.service.name == first }) else {
                 return nil
             }
             segments.removeFirst()
-            base += "/" + service.name
-            return Way(service: service, segments: segments, base: base)
+            base += "/" + room.service.name
+            return Way(service: room.service, policy: room.policy, segments: segments, base: base)
         }
-        guard let service = services.first(where: { $0.port == port }) else { return nil }
-        return Way(service: service, segments: segments, base: base)
+        guard let room = rooms.first(where: { $0.service.port == port }) else { return nil }
+        return Way(service: room.service, policy: room.policy, segments: segments, base: base)
     }
 
     /// The caller's own id for the request, when it has the right form, so that one id follows it through every hop.

@@ -7,12 +7,15 @@ extension VersionRange {
         guard let asked = asked(in: headers) else { return oldest }
         if asked.equalsIgnoringCase("latest") { return newest }
         guard let version = Microversion(asked) else {
-            throw .invalid("API Version String '\(asked)' is of invalid format. It must be of format Major.Minor.")
+            throw Failure(
+                .invalid, "API Version String '\(asked)' is of invalid format. It must be of format Major.Minor.",
+                cause: VersionRefusal(asked: asked, range: self))
         }
         guard version >= oldest, version <= newest else {
             throw Failure(
                 .notAcceptable,
-                "Version \(version) is not supported by the API. Minimum is \(oldest) and maximum is \(newest).")
+                "Version \(version) is not supported by the API. Minimum is \(oldest) and maximum is \(newest).",
+                cause: VersionRefusal(asked: asked, range: self))
         }
         return version
     }
@@ -31,13 +34,19 @@ extension VersionRange {
     package func describe(_ version: Microversion, in headers: inout HTTPHeaders) {
         guard let headerName else { return }
         headers.append("OpenStack-API-Version", "\(headerName) \(version)")
-        var vary = "OpenStack-API-Version"
+        var vary = "openstack-api-version"
         if let olderHeader {
             headers.append(olderHeader, version.description)
             vary += ", " + olderHeader
         }
         headers.append("Vary", vary)
     }
+}
+
+/// The cause of a refused version, for dialects that say more of it.
+package struct VersionRefusal: Error {
+    package let asked: String
+    package let range: VersionRange
 }
 
 extension StringProtocol {

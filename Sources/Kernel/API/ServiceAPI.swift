@@ -18,6 +18,8 @@ package struct ServiceAPI: Sendable {
     package let versions: VersionRange
     package let dialect: Dialect
     package let endpoints: [Entry]
+    /// Rules that the endpoints' own are built upon. They are the service's: others may mean something else by a name.
+    package let definitions: Policy.Definitions
     let router: Router<Int>
 
     /// An endpoint with its service inside.
@@ -45,13 +47,14 @@ package struct ServiceAPI: Sendable {
     package init<Service>(
         _ name: String, types: [String]? = nil, port: Int, versions: VersionRange, dialect: Dialect, service: Service,
         bases: [String],
-        roots: [Endpoint<Service>], endpoints: [Endpoint<Service>]
+        definitions: Policy.Definitions = [], roots: [Endpoint<Service>], endpoints: [Endpoint<Service>]
     ) {
         self.name = name
         self.types = types ?? [name]
         self.port = port
         self.versions = versions
         self.dialect = dialect
+        self.definitions = definitions
         var entries: [Entry] = []
         var router = Router<Int>()
         for root in roots {

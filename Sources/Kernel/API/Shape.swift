@@ -17,6 +17,8 @@ package indirect enum Shape: Sendable {
     case object(Fields)
     /// Names that a user chooses, all with values of one shape.
     case map(name: ClosedRange<Int>, value: Shape, count: ClosedRange<Int> = 0...1_000)
+    /// Members that are all named by one kind of name: objects keyed by UUID, by resource class.
+    case keyed(by: Format, Shape, count: ClosedRange<Int> = 0...1_000)
     case either([Shape])
 
     package enum Format: String, Sendable {
@@ -25,6 +27,12 @@ package indirect enum Shape: Sendable {
         case name
         /// Without what separates tags in lists and paths.
         case tag
+        /// Capital letters, digits and underscores, as placement names classes, traits and types.
+        case constant
+        /// The same, of the user's own making.
+        case customConstant
+        /// What may stand behind the name of a group of a request.
+        case suffix
     }
 
     /// Any text that a column of text can hold.

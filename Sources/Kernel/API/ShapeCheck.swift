@@ -2,115 +2,127 @@ package import Base
 
 extension Shape {
     /// Refuses a value that isn't of this shape, naming the field: `server.networks[0].uuid: must be a UUID`.
-    package func check(_ value: JSON, at path: String = "", version: Microversion) throws(Failure) {
+    package func check(_ value: JSON, at path: String, version: Microversion) throws(Failure) {
+        do throws(Complaint) { try check(value, at: [.member(path)], version: version) } catch { throw error.failure }
+    }
+
+    /// The same, for whoever has words of their own for what is wrong.
+    package func check(_ value: JSON, at path: [Complaint.Step] = [], version: Microversion) throws(Complaint) {
+        let place = Place(path: path, value: value)
         switch self {
         case .any: return
-        case .text(let length, let format): try checkText(value, length, format, path)
+        case .text(let length, let format): try checkText(length, format, place)
         case .choice(let choices):
-            guard let text = value.string, choices.contains(text) else {
-                throw .field(path, "must be one of \(choices.joined(separator: ", "))")
-            }
-        case .boolean: guard value.bool != nil else { throw .field(path, "must be a boolean, not \(value.kind)") }
-        case .looseBoolean:
-            guard value.looseBool != nil else { throw .field(path, "must be a boolean, not \(value.kind)") }
-        case .integer(let range): try checkInteger(value.integer, value, range, path)
-        case .looseInteger(let range): try checkInteger(value.looseInteger, value, range, path)
-        case .number:
-            if case .number = value { return }
-            guard value.integer != nil else { throw .field(path, "must be a number, not \(value.kind)") }
+            guard let text = value.string, choices.contains(text) else { throw place.is(.choice(choices)) }
+        case .boolean: guard value.bool != nil else { throw place.is(.type("a boolean")) }
+        case .looseBoolean: guard value.looseBool != nil else { throw place.is(.type("a boolean")) }
+        case .integer(let range): try checkInteger(value.integer, range, place)
+        case .looseInteger(let range): try checkInteger(value.looseInteger, range, place)
+        case .number: try checkNumber(place)
         case .nullable(let shape): if !value.isNull { try shape.check(value, at: path, version: version) }
-        case .list(let shape, let count, let unique): try checkList(value, shape, count, unique, path, version)
+        case .list(let shape, let count, let unique): try checkList(shape, count, unique, place, version)
         case .object(let fields): try fields.check(value, at: path, version: version)
-        case .map(let name, let shape, let count): try checkMap(value, name, shape, count, path, version)
-        case .either(let shapes): try checkEither(value, shapes, path, version)
+        case .map(let name, let shape, let count): try checkMap(.lengths(name), shape, count, place, version)
+        case .keyed(let format, let shape, let count): try checkMap(.format(format), shape, count, place, version)
+        case .either(let shapes): try checkEither(shapes, place, version)
         }
     }
 
-    private func checkText(
-        _ value: JSON, _ length: ClosedRange<Int>, _ format: Format?, _ path: String
-    ) throws(Failure) {
-        guard let text = value.string else { throw .field(path, "must be a string, not \(value.kind)") }
+    private func checkText(_ length: ClosedRange<Int>, _ format: Format?, _ place: Place) throws(Complaint) {
+        guard let text = place.value.string else { throw place.is(.type("a string")) }
         let count = text.unicodeScalars.count
-        guard count >= length.lowerBound else {
-            throw .field(
-                path, length.lowerBound == 1 ? "must not be empty" : "is too short: at least \(length.lowerBound)")
-        }
-        guard count <= length.upperBound else {
-            throw .field(path, "is too long: \(count) characters, at most \(length.upperBound)")
-        }
-        guard !text.utf8.contains(0) else { throw .field(path, "must not hold a NUL character") }
-        if let format, !format.fits(text) { throw .field(path, "must be \(format.described)") }
+        guard count >= length.lowerBound else { throw place.is(.shortest(length.lowerBound)) }
+        guard count <= length.upperBound else { throw place.is(.longest(length.upperBound)) }
+        guard !text.utf8.contains(0) else { throw place.is(.nulCharacter) }
+        if let format, !format.fits(text) { throw place.is(.format(format)) }
     }
 
-    private func checkInteger(
-        _ number: Int64?, _ value: JSON, _ range: ClosedRange<Int64>, _ path: String
-    ) throws(Failure) {
-        guard let number else { throw .field(path, "must be an integer, not \(value.kind)") }
-        guard range.contains(number) else {
-            throw .field(path, "must be from \(range.lowerBound) to \(range.upperBound), not \(number)")
-        }
+    private func checkInteger(_ number: Int64?, _ range: ClosedRange<Int64>, _ place: Place) throws(Complaint) {
+        guard let number else { throw place.is(.type("an integer")) }
+        guard number >= range.lowerBound else { throw place.is(.minimum(range.lowerBound)) }
+        guard number <= range.upperBound else { throw place.is(.maximum(range.upperBound)) }
+    }
+
+    private func checkNumber(_ place: Place) throws(Complaint) {
+        if case .number = place.value { return }
+        guard place.value.integer != nil else { throw place.is(.type("a number")) }
     }
 
     private func checkList(
-        _ value: JSON, _ shape: Shape, _ count: ClosedRange<Int>, _ unique: Bool, _ path: String,
-        _ version: Microversion
-    ) throws(Failure) {
-        guard let elements = value.array else { throw .field(path, "must be an array, not \(value.kind)") }
-        guard count.contains(elements.count) else {
-            throw .field(path, "must have \(count.lowerBound) to \(count.upperBound) elements, not \(elements.count)")
-        }
+        _ shape: Shape, _ count: ClosedRange<Int>, _ unique: Bool, _ place: Place, _ version: Microversion
+    ) throws(Complaint) {
+        guard let elements = place.value.array else { throw place.is(.type("an array")) }
+        try place.checkCount(elements.count, count)
         for (index, element) in elements.enumerated() {
-            try shape.check(element, at: "\(path)[\(index)]", version: version)
+            try shape.check(element, at: place.path + [.element(index)], version: version)
         }
-        if unique, Set(elements).count != elements.count { throw .field(path, "has an element twice") }
+        if unique, Set(elements).count != elements.count { throw place.is(.twice) }
+    }
+
+    /// What the names of a map's members must be like.
+    private enum Names {
+        case lengths(ClosedRange<Int>)
+        case format(Format)
     }
 
     private func checkMap(
-        _ value: JSON, _ name: ClosedRange<Int>, _ shape: Shape, _ count: ClosedRange<Int>, _ path: String,
-        _ version: Microversion
-    ) throws(Failure) {
-        guard let object = value.object else { throw .field(path, "must be an object, not \(value.kind)") }
-        guard count.contains(object.members.count) else {
-            throw .field(path, "must have \(count.lowerBound) to \(count.upperBound) members")
-        }
+        _ names: Names, _ shape: Shape, _ count: ClosedRange<Int>, _ place: Place, _ version: Microversion
+    ) throws(Complaint) {
+        guard let object = place.value.object else { throw place.is(.type("an object")) }
+        try place.checkCount(object.members.count, count)
         for member in object.members {
-            guard name.contains(member.name.unicodeScalars.count) else {
-                throw .field(path, "names must have \(name.lowerBound) to \(name.upperBound) characters")
+            switch names {
+            case .lengths(let lengths):
+                let length = member.name.unicodeScalars.count
+                guard length >= lengths.lowerBound else { throw place.is(.shortest(lengths.lowerBound)) }
+                guard length <= lengths.upperBound else { throw place.is(.longest(lengths.upperBound)) }
+            case .format(let format):
+                guard format.fits(member.name) else { throw place.is(.name(member.name, format)) }
             }
-            try shape.check(member.value, at: path.appending(member: member.name), version: version)
+            try shape.check(member.value, at: place.path + [.member(member.name)], version: version)
         }
     }
 
-    private func checkEither(
-        _ value: JSON, _ shapes: [Shape], _ path: String, _ version: Microversion
-    ) throws(Failure) {
-        var last: Failure?
+    private func checkEither(_ shapes: [Shape], _ place: Place, _ version: Microversion) throws(Complaint) {
+        var last: Complaint?
         for shape in shapes {
-            do throws(Failure) { return try shape.check(value, at: path, version: version) } catch { last = error }
+            do throws(Complaint) { return try shape.check(place.value, at: place.path, version: version) } catch {
+                last = error
+            }
         }
         if let last { throw last }
     }
 }
 
 extension Fields {
-    func check(_ value: JSON, at path: String, version: Microversion) throws(Failure) {
-        guard let object = value.object else { throw .field(path, "must be an object, not \(value.kind)") }
+    func check(_ value: JSON, at path: [Complaint.Step], version: Microversion) throws(Complaint) {
+        guard let object = value.object else { throw Complaint(path: path, reason: .type("an object"), value: value) }
         for field in fields where field.exists(at: version) {
-            let place = path.appending(member: field.name)
+            let place = path + [.member(field.name)]
             guard let member = object[field.name] else {
-                if field.isRequired { throw .field(place, "is required") }
+                if field.isRequired { throw Complaint(path: place, reason: .required(field.name), value: value) }
                 continue
             }
             try field.shape.check(member, at: place, version: version)
         }
         guard others == .refused else { return }
-        for member in object.members where !fields.contains(where: { $0.name == member.name && $0.exists(at: version) })
-        {
-            throw .field(path.appending(member: member.name), "is not known here")
+        let unknown = object.names.filter { name in
+            !fields.contains { $0.name == name && $0.exists(at: version) }
         }
+        guard let first = unknown.first else { return }
+        throw Complaint(path: path + [.member(first)], reason: .unknown(unknown), value: value)
     }
 }
 
-extension String {
-    fileprivate func appending(member: String) -> String { isEmpty ? member : "\(self).\(member)" }
+/// A value and where it was found.
+private struct Place {
+    let path: [Complaint.Step]
+    let value: JSON
+
+    func `is`(_ reason: Complaint.Reason) -> Complaint { Complaint(path: path, reason: reason, value: value) }
+
+    func checkCount(_ count: Int, _ range: ClosedRange<Int>) throws(Complaint) {
+        guard count >= range.lowerBound else { throw self.is(.fewest(range.lowerBound)) }
+        guard count <= range.upperBound else { throw self.is(.most(range.upperBound)) }
+    }
 }

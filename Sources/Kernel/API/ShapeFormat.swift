@@ -14,10 +14,13 @@ extension Shape.Format {
         case .macAddress: "a MAC address"
         case .name: "printable text that isn't all blanks"
         case .tag: "text without commas and slashes"
+        case .constant: "a name of capital letters, digits and underscores"
+        case .customConstant: "a name that begins with CUSTOM_, of capital letters, digits and underscores"
+        case .suffix: "up to 64 letters, digits, underscores and hyphens"
         }
     }
 
-    func fits(_ text: String) -> Bool {
+    package func fits(_ text: String) -> Bool {
         switch self {
         case .uuid: text.utf8.count == 36 && UUID(text) != nil
         case .hex: text.utf8.count == 32 && UUID(text) != nil
@@ -29,10 +32,25 @@ extension Shape.Format {
         case .cidr: IPNetwork(text) != nil
         case .macAddress: MACAddress(text) != nil
         case .tag: !text.utf8.contains { $0 == UInt8(ascii: ",") || $0 == UInt8(ascii: "/") }
+        case .constant: !text.isEmpty && text.utf8.allSatisfy(Shape.Format.isConstant)
+        case .customConstant:
+            text.hasPrefix("CUSTOM_") && text.utf8.count > 7 && text.utf8.allSatisfy(Shape.Format.isConstant)
+        case .suffix: (1...64).contains(text.utf8.count) && text.utf8.allSatisfy(Shape.Format.isSuffix)
         case .name:
             text.contains { !$0.isWhitespace }
                 && text.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F }
         }
+    }
+
+    private static func isConstant(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"): true
+        default: false
+        }
+    }
+
+    private static func isSuffix(_ byte: UInt8) -> Bool {
+        isConstant(byte) || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || byte == UInt8(ascii: "-")
     }
 
     private static func isURL(_ text: String) -> Bool {

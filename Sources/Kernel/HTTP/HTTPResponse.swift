@@ -78,6 +78,34 @@ extension HTTPResponse {
     }
 }
 
+extension HTTPResponse {
+    /// Large enough that a piece's cost doesn't count, small enough that nobody minds it in memory.
+    private static let pieceSize = 1 << 20
+
+    /// The body piece by piece, for a caller in the same process that doesn't want all of it in memory.
+    package func read(_ take: @escaping @Sendable ([UInt8]) async throws(Failure) -> Void) async throws(Failure) {
+        switch body {
+        case .none: return
+        case .bytes(let bytes): try await take(bytes)
+        case .file(let slice):
+            for start in stride(from: 0, to: slice.length, by: HTTPResponse.pieceSize) {
+                try await take(try slice.read(start..<min(start + HTTPResponse.pieceSize, slice.length)))
+            }
+        case .stream(_, let produce):
+            do { try await produce(HTTPBodyWriter(sink: Passing(take), message: 0)) } catch { throw Failure(error) }
+        case .webSocket: throw .invalid("A WebSocket has no body.")
+        }
+    }
+}
+
+private final class Passing: HTTPBodySink {
+    private let pass: @Sendable ([UInt8]) async throws(Failure) -> Void
+
+    init(_ pass: @escaping @Sendable ([UInt8]) async throws(Failure) -> Void) { self.pass = pass }
+
+    func take(_ bytes: [UInt8], of message: UInt64) async throws(Failure) { try await pass(bytes) }
+}
+
 private final class Gathering: HTTPBodySink {
     private let limit: Int
     private let gathered = Mutex<[UInt8]>([])

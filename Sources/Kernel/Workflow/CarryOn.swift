@@ -1,12 +1,15 @@
 import Base
 import SQL
-import Trace
+package import Trace
 
 extension Runnable {
     /// Takes a run from where it stands as far as it goes: to its end, or to a wait.
-    package func carryOn(_ run: Run, _ runner: WorkflowRunner) async {
-        let tracing = Tracing(
-            trace: runner.world.chance.next(), requestID: run.requestID, collector: Collector(), world: runner.world)
+    package func carryOn(_ run: Run, _ known: Tracing?, _ runner: WorkflowRunner) async {
+        let tracing =
+            known
+            ?? Tracing(
+                trace: runner.world.chance.next(), requestID: run.requestID, collector: Collector(), world: runner.world
+            )
         await Tracing.$current.withValue(tracing) {
             do throws(Failure) {
                 var journey = try Journey<W>(run: run, tools: tools, runner: runner)

@@ -1,10 +1,17 @@
 import Base
 import Synchronization
+import Trace
+
+/// A run, with the trace that it belongs to where that is known.
+struct Work: Sendable {
+    let run: Run
+    let tracing: Tracing?
+}
 
 /// Runs that are to be worked on now, and the one task that waits for them.
 final class Inbox: Sendable {
     private struct State {
-        var runs: [Run] = []
+        var runs: [Work] = []
         var isClosed = false
         var waiter: CheckedContinuation<Void, Never>?
         var bell: CheckedContinuation<Void, Never>?
@@ -12,9 +19,9 @@ final class Inbox: Sendable {
 
     private let state = Mutex(State())
 
-    func put(_ run: Run) {
+    func put(_ run: Run, _ tracing: Tracing? = nil) {
         state.withLock { state -> CheckedContinuation<Void, Never>? in
-            state.runs.append(run)
+            state.runs.append(Work(run: run, tracing: tracing))
             defer { state.waiter = nil }
             return state.waiter
         }?.resume()
@@ -29,7 +36,7 @@ final class Inbox: Sendable {
     }
 
     /// Waits until there is something.
-    func take() async -> [Run] {
+    func take() async -> [Work] {
         await withCheckedContinuation { continuation in
             let isReady = state.withLock { state in
                 if state.runs.isEmpty, !state.isClosed {
@@ -43,7 +50,7 @@ final class Inbox: Sendable {
         return takeNow()
     }
 
-    func takeNow() -> [Run] {
+    func takeNow() -> [Work] {
         state.withLock { state in
             defer { state.runs = [] }
             return state.runs

@@ -51,7 +51,8 @@ package final class WorkflowRunner: Sendable {
             requestID: Tracing.current?.requestID ?? "req-" + UUID(world.chance).dashed, state: state.json,
             step: first.name, started: now, stepStarted: now, holder: name, heldUntil: now + WorkflowRunner.lease)
         try tx.insert(run)
-        tx.afterCommit { [inbox] in inbox.put(run) }
+        let tracing = Tracing.current
+        tx.afterCommit { [inbox] in inbox.put(run, tracing) }
     }
 
     /// Something happened that a run may be waiting for.
@@ -68,10 +69,10 @@ package final class WorkflowRunner: Sendable {
             var running = 0
             while !Task.isCancelled {
                 let runs = await inbox.take()
-                for run in runs {
+                for work in runs {
                     if running >= WorkflowRunner.limit, await group.next() != nil { running -= 1 }
                     running += 1
-                    group.addTask { await self.carryOn(run) }
+                    group.addTask { await self.carryOn(work) }
                 }
             }
             group.cancelAll()
@@ -98,11 +99,11 @@ package final class WorkflowRunner: Sendable {
         inbox.close()
     }
 
-    private func carryOn(_ run: Run) async {
-        guard let kind = kinds[run.workflow] else {
-            return log.error("Run \(run.id): nobody here knows the workflow \(run.workflow).")
+    private func carryOn(_ work: Work) async {
+        guard let kind = kinds[work.run.workflow] else {
+            return log.error("Run \(work.run.id): nobody here knows the workflow \(work.run.workflow).")
         }
-        await kind.carryOn(run, self)
+        await kind.carryOn(work.run, work.tracing, self)
     }
 
     /// Works on everything that is due until nothing is, in the calling task. For tests, where time is theirs.
@@ -116,10 +117,10 @@ package final class WorkflowRunner: Sendable {
                     try tx.abandonedRuns(at: now, limit: WorkflowRunner.limit).filter {
                         try tx.claim($0, holder: name, until: now + WorkflowRunner.lease)
                     }
-                }
+                }.map { Work(run: $0, tracing: nil) }
             }
             guard !runs.isEmpty else { return }
-            for run in runs { await carryOn(run) }
+            for work in runs { await carryOn(work) }
         }
     }
 }
@@ -127,7 +128,7 @@ package final class WorkflowRunner: Sendable {
 /// A workflow with its tools: what a runner can run.
 package protocol RunnableKind: Sendable {
     var name: String { get }
-    func carryOn(_ run: Run, _ runner: WorkflowRunner) async
+    func carryOn(_ run: Run, _ tracing: Tracing?, _ runner: WorkflowRunner) async
 }
 
 package struct Runnable<W: Workflow>: RunnableKind {

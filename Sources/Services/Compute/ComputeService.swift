@@ -55,7 +55,8 @@ package struct Compute: Sendable {
         ServiceAPI(
             "compute", port: 8774,
             versions: VersionRange("2.1", to: "2.104", header: "compute", olderHeader: "X-OpenStack-Nova-API-Version"),
-            dialect: .compute, service: self, bases: ["/v2.1", "/v2"], roots: Compute.discovery,
+            dialect: .compute, service: self, bases: ["/v2.1", "/v2"], definitions: Compute.definitions,
+            roots: Compute.discovery,
             endpoints: Compute.endpoints)
     }
 

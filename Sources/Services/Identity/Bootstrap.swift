@@ -31,6 +31,8 @@ package struct Bootstrap: Sendable {
     /// Each implies the next.
     static let roles = ["admin", "manager", "member", "reader"]
     static let projects = ["admin", "demo", "service"]
+    /// In whose name services act. It has no password, so nobody else can.
+    static let serviceUser = "martlet"
 }
 
 extension Identity {
@@ -76,9 +78,11 @@ extension Transaction {
         }
         let admin = try makeUser("admin", adminHash, settings, world)
         let demo = try makeUser("demo", demoHash, settings, world)
+        let service = try makeUser(Bootstrap.serviceUser, nil, settings, world)
         let grants: [(ID<User>, Assignment.Target, ID<Role>)] = [
             (admin, .project(projects[0]), roles[0]), (admin, .project(projects[1]), roles[0]),
             (admin, .domain(domain), roles[0]), (admin, .system, roles[0]), (demo, .project(projects[1]), roles[2]),
+            (service, .project(projects[2]), roles[0]), (service, .project(projects[2]), roles[4]),
         ]
         for (user, target, role) in grants {
             try insert(Assignment(actor: .user(user), target: target, role: role, isInherited: false))
@@ -101,12 +105,13 @@ extension Transaction {
     }
 
     private func makeUser(
-        _ name: String, _ hash: String, _ settings: IdentitySettings, _ world: World
+        _ name: String, _ hash: String?, _ settings: IdentitySettings, _ world: World
     ) throws(Failure) -> ID<User> {
         var user = User(
             id: .hex(world.chance), name: name, domain: settings.defaultDomain, isEnabled: true, defaultProject: nil,
             options: Options(), extra: Extra(), passwordExpires: nil, failures: 0, failed: nil)
         try insert(user)
+        guard let hash else { return user.id }
         let password = Password(hash: hash, created: world.now, expires: nil, isOwn: true)
         try setPassword(password, of: &user, keeping: settings.passwordHistory)
         return user.id

@@ -9,6 +9,7 @@ package struct Identity: Sendable {
     let tokens: Tokens
     let passwords: Passwords
     let catalog = CatalogMemory()
+    let serviceTokens = ServiceTokenMemory()
     let credentialKeys: CredentialSeal
     let settings: IdentitySettings
     let changes = Changes()
@@ -39,6 +40,7 @@ package struct Identity: Sendable {
     package var api: ServiceAPI {
         ServiceAPI(
             "identity", port: 5000, versions: .only("3.14"), dialect: .identity, service: self, bases: ["/v3"],
+            definitions: Identity.definitions,
             roots: Identity.discovery, endpoints: Identity.endpoints)
     }
 

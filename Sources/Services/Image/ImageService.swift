@@ -22,6 +22,7 @@ package struct ImageService: Sendable {
     package var api: ServiceAPI {
         ServiceAPI(
             "image", port: 9292, versions: .only("2.17"), dialect: .image, service: self, bases: ["/v2"],
+            definitions: ImageService.definitions,
             roots: ImageService.discovery, endpoints: ImageService.endpoints)
     }
 

@@ -1,0 +1,57 @@
+import Base
+import Bus
+import Contracts
+import Trace
+
+extension ComputeNode {
+    /// Makes a server so, and says how that went. Told twice, it finds most of it done.
+    func build(_ server: String) async throws(Failure) {
+        let report: BuildReport
+        do throws(Failure) {
+            let interfaces = try await ensure(server)
+            report = BuildReport(server: server, host: host, interfaces: interfaces, failure: nil, mayRetry: false)
+        } catch {
+            let mayRetry = error.kind == .unavailable || error.kind == .timedOut
+            report = BuildReport(
+                server: server, host: host, interfaces: [], failure: error.message, mayRetry: mayRetry)
+        }
+        _ = try await bus.call(ComputeMessages.built, report, deadline: .seconds(60))
+    }
+
+    /// Everything that a guest stands on, and then the guest. Answers with its interfaces.
+    private func ensure(_ server: String) async throws(Failure) -> JSON {
+        let wanted = try await bus.call(
+            ComputeMessages.describe, ServerReference(server: server), deadline: .seconds(60))
+        let token = try await tokens.token(user: wanted.user, project: wanted.project)
+        let service = try await tokens.serviceToken()
+        let image = try await image(wanted, token)
+        let interfaces = try await ports.ensure(wanted, token: token, serviceToken: service)
+        var guest = GuestSpec(
+            id: GuestID(server), name: wanted.name, vcpus: wanted.vcpus, memoryMB: wanted.memory, root: image)
+        guest.ephemeralGB = wanted.ephemeralDisk > 0 ? [wanted.ephemeralDisk] : []
+        guest.swapMB = wanted.swap
+        guest.nics = interfaces.map { NICSpec(id: $0.port, mac: $0.mac, tap: $0.tap, mtu: $0.mtu) }
+        guest.metadata = ["project": wanted.project, "user": wanted.user]
+        let spec = guest
+        try await Tracing.span("make the guest", .hypervisor, by: "compute-node") { () async throws(Failure) in
+            try await hypervisor.ensureRunning(spec)
+        }
+        return JSON(list: interfaces)
+    }
+
+    private func image(_ wanted: ServerDescription, _ token: String) async throws(Failure) -> RootDisk {
+        guard let id = wanted.image else {
+            throw .invalid("The server has neither an image nor a volume to start from.")
+        }
+        let file = try await images.ensure(id, token: token)
+        return .image(path: file.path, format: file.format, sizeGB: wanted.rootDisk)
+    }
+
+    /// Leaves nothing of a server here: no guest, no disk, no port that was made for it.
+    func remove(_ server: String) async throws(Failure) {
+        try await Tracing.span("remove the guest", .hypervisor, by: "compute-node") { () async throws(Failure) in
+            try await hypervisor.remove(GuestID(server))
+        }
+        try await ports.release(server, serviceToken: tokens.serviceToken())
+    }
+}

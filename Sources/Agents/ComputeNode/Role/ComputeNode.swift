@@ -1,0 +1,85 @@
+package import API
+package import Base
+package import Bus
+package import Contracts
+package import Trace
+
+/// The role that makes servers so on one host. It has no database: it asks the conductor what a server is to be, and
+/// image and network services over REST for what it needs, each of which checks its token.
+package struct ComputeNode: Sendable {
+    let host: String
+    let hypervisor: any Hypervisor
+    let bus: any Bus
+    let images: ImageCache
+    let ports: ServerPorts
+    let tokens: any TokenIssuer
+    private let world: World
+    private let log: Log
+
+    /// How often a node says that it is there: several times within what the conductor waits for.
+    private static let heartbeat: Duration = .seconds(10)
+
+    /// - Parameter cache: the folder for images that were used here.
+    package init(
+        host: String, hypervisor: any Hypervisor, bus: any Bus, image: Neighbour, network: Neighbour,
+        tokens: any TokenIssuer, cache: String, world: World, log: Log
+    ) {
+        self.host = host
+        self.hypervisor = hypervisor
+        self.bus = bus
+        self.tokens = tokens
+        self.world = world
+        self.log = log
+        images = ImageCache(folder: cache, service: image)
+        ports = ServerPorts(host: host, service: network)
+    }
+
+    /// From now on answers what is asked of this host.
+    package func serve() {
+        bus.serve(ComputeMessages.build, on: host) { reference in
+            try await build(reference.server)
+            return Nothing()
+        }
+        bus.serve(ComputeMessages.remove, on: host) { reference in
+            try await remove(reference.server)
+            return Nothing()
+        }
+        bus.serve(ComputeMessages.power, on: host) { try await obey($0) }
+        bus.serve(ComputeMessages.console, on: host) { .string(try await console($0)) }
+    }
+
+    /// Says that it is there, until the task is cancelled.
+    package func run() async throws(Failure) {
+        while !Task.isCancelled {
+            do throws(Failure) { try await report() } catch {
+                log.warning("The node \(host) could not report: \(error)")
+            }
+            do { try await world.clock.sleep(for: ComputeNode.heartbeat) } catch { return }
+        }
+    }
+
+    /// What the host has and how its guests are.
+    package func report() async throws(Failure) {
+        let capacity = try await hypervisor.capacity()
+        let guests = try await hypervisor.list()
+        let states = guests.map { JSON.Member(name: $0.id.text, value: JSON($0.power.number.rawValue)) }
+        let report = NodeReport(
+            host: host, hypervisor: capacity.hypervisor, version: capacity.version, vcpus: capacity.vcpus,
+            memory: capacity.memoryMB, disk: capacity.diskGB, cpuInfo: capacity.cpu.json,
+            guests: .object(JSON.Object(states)))
+        _ = try await bus.call(ComputeMessages.heartbeat, report, deadline: .seconds(30))
+    }
+}
+
+extension PowerState {
+    /// In the numbers that clients know.
+    var number: GuestState {
+        switch self {
+        case .running: .running
+        case .paused: .paused
+        case .suspended: .suspended
+        case .stopped: .shutDown
+        case .crashed: .crashed
+        }
+    }
+}

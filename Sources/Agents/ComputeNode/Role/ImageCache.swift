@@ -1,0 +1,55 @@
+import API
+import Base
+import Glibc
+import HTTP
+
+/// Images that were used on this host, each a file named for its id. An image never changes, so a file that is there is
+/// right; one that is being fetched has another name until it is whole.
+struct ImageCache: Sendable {
+    struct File: Sendable {
+        let path: String
+        let format: DiskFormat
+    }
+
+    let folder: String
+    let service: Neighbour
+
+    func ensure(_ id: String, token: String) async throws(Failure) -> File {
+        let image = try await service.ask("GET", "/v2/images/\(id)", token: token).json
+        guard image["status"] == "active" else { throw .invalid("Image \(id) is not active.") }
+        let format = DiskFormat(rawValue: image["disk_format"]?.string ?? "") ?? .raw
+        let path = "\(folder)/\(id)"
+        if !Files.exists(path) { try await fetch(id, to: path, token) }
+        return File(path: path, format: format)
+    }
+
+    private func fetch(_ id: String, to path: String, _ token: String) async throws(Failure) {
+        let response = try await service.open("GET", "/v2/images/\(id)/file", token: token)
+        let fresh = "\(path).\(UUID(SystemChance()).hex).part"
+        do throws(Failure) {
+            try await write(response, to: fresh)
+            guard rename(fresh, path) == 0 else { throw .unavailable("Cannot keep the image \(id) in \(folder).") }
+        } catch {
+            unlink(fresh)
+            throw error
+        }
+    }
+
+    private func write(_ response: HTTPResponse, to path: String) async throws(Failure) {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else {
+            throw .unavailable("Cannot write in \(folder): \(String(cString: strerror(errno))).")
+        }
+        defer { close(descriptor) }
+        try await response.read { bytes throws(Failure) in
+            var rest = bytes[...]
+            while !rest.isEmpty {
+                let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+                guard count > 0 else {
+                    throw .unavailable("Cannot write in \(folder): \(String(cString: strerror(errno))).")
+                }
+                rest = rest.dropFirst(count)
+            }
+        }
+    }
+}

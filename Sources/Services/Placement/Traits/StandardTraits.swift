@@ -1,0 +1,158 @@
+/// The traits that every cloud knows, as published in the list that OpenStack's services share (3.9.0).
+///
+/// Written by families, since the names of one family differ only in their ends.
+enum StandardTraits {
+    static let names: Set<String> = Set(families.flatMap { family in family.ends.map { family.start + $0 } })
+
+    private static let families: [(start: String, ends: [String])] = [
+        family(
+            "",
+            """
+            COMPUTE_NET_ATTACH_INTERFACE COMPUTE_NET_ATTACH_INTERFACE_WITH_TAG COMPUTE_NET_VIRTIO_PACKED
+            COMPUTE_STORAGE_VIRTIO_FS HW_CPU_AMD_SEV HW_CPU_HYPERTHREADING HW_CPU_PPC64LE_POWER8
+            HW_CPU_PPC64LE_POWER9 MISC_SHARES_VIA_AGGREGATE OWNER_CYBORG OWNER_NOVA STORAGE_DISK_HDD
+            STORAGE_DISK_SSD
+            """),
+        family(
+            "COMPUTE_",
+            """
+            ACCELERATORS ADDRESS_SPACE_EMULATED ADDRESS_SPACE_PASSTHROUGH CONFIG_DRIVE_REGENERATION
+            DEVICE_TAGGING EPHEMERAL_ENCRYPTION EPHEMERAL_ENCRYPTION_LUKS EPHEMERAL_ENCRYPTION_LUKSV2
+            EPHEMERAL_ENCRYPTION_PLAIN FIRMWARE_BIOS FIRMWARE_UEFI MANAGED_PCI_DEVICE MEM_BACKING_FILE
+            MIGRATE_AUTO_CONVERGE MIGRATE_POST_COPY NODE REMOTE_MANAGED_PORTS RESCUE_BFV
+            SAME_HOST_COLD_MIGRATE SHARE_LOCAL_FS SOCKET_PCI_NUMA_AFFINITY SOUND_MODEL_AC97
+            SOUND_MODEL_ES1370 SOUND_MODEL_ICH6 SOUND_MODEL_ICH9 SOUND_MODEL_PCSPK SOUND_MODEL_SB16
+            SOUND_MODEL_USB SOUND_MODEL_VIRTIO STATUS_DISABLED TRUSTED_CERTS USB_MODEL_NEC_XHCI
+            USB_MODEL_QEMU_XHCI VIOMMU_MODEL_AUTO VIOMMU_MODEL_INTEL VIOMMU_MODEL_SMMUV3
+            VIOMMU_MODEL_VIRTIO
+            """),
+        family(
+            "COMPUTE_ARCH_",
+            """
+            AARCH64 MIPSEL PPC64LE RISCV64 S390X X86_64
+            """),
+        family(
+            "COMPUTE_GRAPHICS_MODEL_",
+            """
+            BOCHS CIRRUS GOP NONE QXL VGA VIRTIO VMVGA XEN
+            """),
+        family(
+            "COMPUTE_IMAGE_TYPE_",
+            """
+            AKI AMI ARI ISO PLOOP QCOW2 RAW VDI VHD VHDX VMDK
+            """),
+        family(
+            "COMPUTE_NET_VIF_MODEL_",
+            """
+            E1000 E1000E IGB LAN9118 NE2K_PCI NETFRONT PCNET RTL8139 SPAPR_VLAN SRIOV VIRTIO VMXNET
+            VMXNET3
+            """),
+        family(
+            "COMPUTE_SECURITY_",
+            """
+            STATELESS_FIRMWARE TPM_1_2 TPM_2_0 TPM_CRB TPM_SECRET_SECURITY_DEPLOYMENT
+            TPM_SECRET_SECURITY_HOST TPM_SECRET_SECURITY_USER TPM_TIS UEFI_SECURE_BOOT
+            """),
+        family(
+            "COMPUTE_STORAGE_BUS_",
+            """
+            FDC IDE LXC SATA SCSI UML USB VIRTIO XEN
+            """),
+        family(
+            "COMPUTE_VOLUME_",
+            """
+            ATTACH ATTACH_WITH_TAG EXTEND MULTI_ATTACH
+            """),
+        family(
+            "HW_",
+            """
+            NUMA_ROOT NVME_BES NVME_CES NVME_WZS PCI_LIVE_MIGRATABLE PCI_ONE_TIME_USE
+            """),
+        family(
+            "HW_ARCH_",
+            """
+            AARCH64 ALPHA ARMV6 ARMV7 ARMV7B CRIS I686 IA64 LM32 M68K MICROBLAZE MICROBLAZEEL MIPS MIPS64
+            MIPS64EL MIPSEL OPENRISC PARISC PARISC64 PPC PPC64 PPC64LE PPCEMB PPCLE S390 S390X SH4 SH4EB
+            SPARC SPARC64 UNICORE32 X86_64 XTENSA XTENSAEB
+            """),
+        family(
+            "HW_CPU_AARCH64_",
+            """
+            AES ASIMD ASIMDDP ASIMDHP ASIMDRDM ATOMICS CPUID CRC32 DCPOP EVTSTRM FCMA FP FPHP JSCVT LRCPC
+            PMULL SHA1 SHA2 SHA3 SHA512 SM3 SM4 SVE
+            """),
+        family(
+            "HW_CPU_X86_",
+            """
+            3DNOW ABM AESNI AMXBF16 AMXINT8 AMXTILE ASF AVX AVX2 AVX512BITALG AVX512BW AVX512CD AVX512DQ
+            AVX512ER AVX512F AVX512GFNI AVX512IFMA AVX512PF AVX512VAES AVX512VBMI AVX512VBMI2 AVX512VL
+            AVX512VNNI AVX512VPCLMULQDQ AVX512VPOPCNTDQ BMI BMI2 CLMUL F16C FMA3 FMA4 MMX MPX PDPE1GB SGX
+            SHA SSE SSE2 SSE3 SSE41 SSE42 SSE4A SSSE3 STIBP SVM TBM TSX VMX XOP
+            """),
+        family(
+            "HW_CPU_X86_AMD_",
+            """
+            IBPB NO_SSB SEV SEV_ES SEV_SNP SSBD SVM VIRT_SSBD
+            """),
+        family(
+            "HW_CPU_X86_INTEL_",
+            """
+            MD_CLEAR PCID SPEC_CTRL SSBD TDX VMX
+            """),
+        family(
+            "HW_GPU_API_",
+            """
+            DIRECT2D DIRECT3D_V10_0 DIRECT3D_V10_1 DIRECT3D_V11_0 DIRECT3D_V11_1 DIRECT3D_V11_2
+            DIRECT3D_V11_3 DIRECT3D_V12_0 DIRECT3D_V6_0 DIRECT3D_V7_0 DIRECT3D_V8_0 DIRECT3D_V8_1
+            DIRECT3D_V9_0 DIRECT3D_V9_0B DIRECT3D_V9_0C DIRECT3D_V9_0L DIRECTX_V10 DIRECTX_V11 DIRECTX_V12
+            DXVA OPENCL_V1_0 OPENCL_V1_1 OPENCL_V1_2 OPENCL_V2_0 OPENCL_V2_1 OPENCL_V2_2 OPENGL_V1_1
+            OPENGL_V1_2 OPENGL_V1_3 OPENGL_V1_4 OPENGL_V1_5 OPENGL_V2_0 OPENGL_V2_1 OPENGL_V3_0
+            OPENGL_V3_1 OPENGL_V3_2 OPENGL_V3_3 OPENGL_V4_0 OPENGL_V4_1 OPENGL_V4_2 OPENGL_V4_3
+            OPENGL_V4_4 OPENGL_V4_5 VULKAN
+            """),
+        family(
+            "HW_GPU_CUDA_",
+            """
+            COMPUTE_CAPABILITY_V1_0 COMPUTE_CAPABILITY_V1_1 COMPUTE_CAPABILITY_V1_2
+            COMPUTE_CAPABILITY_V1_3 COMPUTE_CAPABILITY_V2_0 COMPUTE_CAPABILITY_V2_1
+            COMPUTE_CAPABILITY_V3_0 COMPUTE_CAPABILITY_V3_2 COMPUTE_CAPABILITY_V3_5
+            COMPUTE_CAPABILITY_V3_7 COMPUTE_CAPABILITY_V5_0 COMPUTE_CAPABILITY_V5_2
+            COMPUTE_CAPABILITY_V5_3 COMPUTE_CAPABILITY_V6_0 COMPUTE_CAPABILITY_V6_1
+            COMPUTE_CAPABILITY_V6_2 COMPUTE_CAPABILITY_V7_0 COMPUTE_CAPABILITY_V7_1
+            COMPUTE_CAPABILITY_V7_2 SDK_V10_0 SDK_V6_5 SDK_V7_5 SDK_V8_0 SDK_V9_0 SDK_V9_1 SDK_V9_2
+            """),
+        family(
+            "HW_GPU_MAX_DISPLAY_HEADS_",
+            """
+            1 2 4 6 8
+            """),
+        family(
+            "HW_GPU_RESOLUTION_",
+            """
+            W1024H600 W1024H768 W1152H864 W1280H1024 W1280H720 W1280H768 W1280H800 W1360H768 W1366H768
+            W1440H900 W1600H1200 W1600H900 W1680H1050 W1920H1080 W1920H1200 W2560H1440 W2560H1600 W320H240
+            W3840H2160 W640H480 W7680H4320 W800H600
+            """),
+        family(
+            "HW_NIC_",
+            """
+            DCB_ETS DCB_PFC DCB_QCN MULTIQUEUE PROGRAMMABLE_PIPELINE SRIOV SRIOV_MULTIQUEUE SRIOV_QOS_RX
+            SRIOV_QOS_TX SRIOV_TRUSTED VMDQ
+            """),
+        family(
+            "HW_NIC_ACCEL_",
+            """
+            DEFLATE DIFFIEH ECC IPSEC LZS RSA SSL TLS
+            """),
+        family(
+            "HW_NIC_OFFLOAD_",
+            """
+            FDF GENEVE GRE GRO GSO L2CRC LRO LSO QINQ RDMA RX RXHASH RXVLAN SCS SG SWITCHDEV TCS TSO TX
+            TXUDP TXVLAN UCS UFO VXLAN
+            """),
+    ]
+
+    private static func family(_ start: String, _ ends: String) -> (start: String, ends: [String]) {
+        (start, ends.split(whereSeparator: \.isWhitespace).map(String.init))
+    }
+}
