@@ -83,7 +83,7 @@ let package = Package(
         tests("Config", "Config", "Base"),
         tests("Crypto", "Crypto", "Base"),
         tests("HTTP", "HTTP", "IO", "Base"),
-        tests("Identity", "Identity", "CloudTesting", "API", "Base", "Crypto", "SQL"),
+        tests("Identity", "Identity", "CloudTesting", "API", "Base", "Crypto", "HTTP", "Policy", "SQL"),
         tests("Image", "Image", "CloudTesting", "API", "Base", "Crypto", "HTTP", "IO", "SQL"),
         tests("IO", "IO", "Base"),
         tests("Policy", "Policy", "SQL", "Base"),
