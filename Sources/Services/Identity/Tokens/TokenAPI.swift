@@ -114,11 +114,7 @@ extension Token {
     private static func subject(_ call: Call<Identity>, may rule: Rule) async throws(Failure) -> Token {
         guard let text = call.request.headers["x-subject-token"] else { throw .field("X-Subject-Token", "is required") }
         let evenIfExpired = try call.query.boolean("allow_expired") ?? false
-        let found: Token
-        do throws(Failure) { found = try await call.service.tokens.token(text, evenIfExpired: evenIfExpired) } catch {
-            guard error.kind == .unauthenticated else { throw error }
-            throw .notFound("token", "it is not valid")
-        }
+        let found = try await call.service.tokens.subject(text, evenIfExpired: evenIfExpired)
         try call.require(rule, of: ["target.token.user_id": found.user.id])
         return found
     }

@@ -77,6 +77,14 @@ final class Tokens: Sendable {
 
     func text(of receipt: Receipt) -> String { seal.seal(receipt) }
 
+    /// A token that a request is about, rather than made with. That it isn't good is no fault of the caller's proof.
+    func subject(_ text: String, evenIfExpired: Bool = false) async throws(Failure) -> Token {
+        do throws(Failure) { return try await token(text, evenIfExpired: evenIfExpired) } catch {
+            guard error.kind == .unauthenticated else { throw error }
+            throw Failure(.notFound, "Could not find token.")
+        }
+    }
+
     private func remember(_ token: Token, since changes: Int) {
         state.withLock { state in
             guard state.changes == changes else { return }

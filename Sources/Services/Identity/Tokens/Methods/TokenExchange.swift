@@ -4,7 +4,7 @@ extension AuthenticationMethod {
     /// `{"id": …}`: a token for another scope. It ends when the first one does.
     static let token = AuthenticationMethod(method: .token) { data, path, identity in
         guard let text = data["id"]?.string else { throw Failure.field("\(path).id", "is required") }
-        let token = try await identity.tokens.token(text)
+        let token = try await identity.tokens.subject(text)
         // What was lent to somebody is not theirs to make more of.
         switch token.delegation {
         case .trust: throw Failure.noExchange("a trust-scoped token")
