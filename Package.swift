@@ -94,7 +94,7 @@ let package = Package(
         tests("Config", "Config", "Base"),
         tests("Crypto", "Crypto", "Base"),
         tests("HTTP", "HTTP", "IO", "Base"),
-        tests("Identity", "Identity", "CloudTesting", "API", "Base", "Crypto", "SQL"),
+        tests("Identity", "Identity", "CloudTesting", "API", "Base", "Crypto", "HTTP", "Policy", "SQL"),
         tests("IO", "IO", "Base"),
         tests("Placement", "Placement", "Contracts", "CloudTesting", "API", "Base", "HTTP", "Policy", "SQL"),
         tests("Policy", "Policy", "SQL", "Base"),
