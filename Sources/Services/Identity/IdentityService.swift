@@ -49,17 +49,15 @@ package struct Identity: Sendable {
         Token.endpoints, Region.endpoints, CatalogService.endpoints, CatalogEndpoint.endpoints, Domain.endpoints,
         Project.endpoints, User.endpoints, Group.endpoints, Role.endpoints, ImpliedRole.endpoints, Grants.endpoints,
         RoleAssignment.endpoints, RegisteredLimit.endpoints, Limit.endpoints, PolicyDocument.endpoints,
-        EndpointGroup.endpoints, DomainConfiguration.endpoints, Revocation.endpoints,
-        RoleAssignment.endpoints, ApplicationCredential.endpoints, OwnedAccessRule.endpoints, Trust.endpoints,
-        Credential.endpoints, EC2Key.endpoints, SignedRequest.endpoints,
+        EndpointGroup.endpoints, DomainConfiguration.endpoints, Revocation.endpoints, ApplicationCredential.endpoints,
+        OwnedAccessRule.endpoints, Trust.endpoints, Credential.endpoints, EC2Key.endpoints, SignedRequest.endpoints,
     ].flatMap { $0 }
 
     package static let migrations: [Migration] = [
         Region.created, CatalogService.created, CatalogEndpoint.created, Project.created, User.created, Group.created,
         Role.created, Assignment.created, Revocation.created, RegisteredLimit.created, Limit.created,
-        PolicyDocument.created, EndpointGroup.created, DomainConfiguration.created,
-        Role.created, Assignment.created, Revocation.created, OwnedAccessRule.created, ApplicationCredential.created,
-        Trust.created, Credential.created, Changes.created,
+        PolicyDocument.created, EndpointGroup.created, DomainConfiguration.created, OwnedAccessRule.created,
+        ApplicationCredential.created, Trust.created, Credential.created, Changes.created,
     ]
 }
 

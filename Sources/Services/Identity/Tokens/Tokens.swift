@@ -109,7 +109,7 @@ final class Tokens: Sendable {
         // A token's date has whole seconds. One made in the second of a revocation would look revoked: it is dated later.
         var issued = Moment(seconds: now.seconds)
         if let last, issued <= last { issued = Moment(seconds: last.seconds + 1) }
-        let ends = parent?.expires ?? now + lifetime
+        let ends = parent?.expires ?? Moment(seconds: (now + lifetime).seconds)
         let content = TokenContent(
             user: user, methods: methods, target: grant.target, delegation: grant.delegation, issued: issued,
             expires: grant.ends.map { min($0, ends) } ?? ends, auditIDs: parent.map { [own, $0.chain] } ?? [own])

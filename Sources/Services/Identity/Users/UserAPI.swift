@@ -109,6 +109,7 @@ extension User {
             try tx.update(user)
             if let password { try tx.setPassword(password, of: &user, keeping: service.settings.passwordHistory) }
             if password != nil || !user.isEnabled { try service.tokens.revoke(allOf: id, tx) }
+            if !user.isEnabled { try tx.deleteApplicationCredentials(ofUser: id) }
             try service.tokens.forget(user: id, tx)
             return user
         }
