@@ -43,7 +43,7 @@ class Report:
         return (limit is None or value <= limit) and not (figure.cost and figure.cost.refused)
 
     def rows(self) -> list[tuple[str, ...]]:
-        rows = [("", "CPU µs", "at most", "p50 ms", "p99 ms", "per second", "spread")]
+        rows = [("", "CPU µs, or figure", "at most", "p50 ms", "p99 ms", "per second", "spread")]
         for figure in self.figures:
             if figure.failure:
                 rows.append((figure.name, "✗", "", "", "", "", figure.failure))

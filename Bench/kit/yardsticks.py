@@ -7,6 +7,7 @@ import pathlib
 import resource
 import signal
 import subprocess
+import tempfile
 import time
 
 from kit.load import Cost, Request, hammer
@@ -48,8 +49,8 @@ def nginx(place: pathlib.Path, port: int, reply: bytes):
         server.wait()
 
 
-def static_reply(place: pathlib.Path, port: int, reply: bytes, connections: int, seconds: float, rounds: int) -> Cost:
-    with nginx(place, port, reply) as (pid, url):
+def static_reply(port: int, reply: bytes, connections: int, seconds: float, rounds: int) -> Cost:
+    with tempfile.TemporaryDirectory() as place, nginx(pathlib.Path(place), port, reply) as (pid, url):
         return hammer(Request("GET", url + "/"), pid, connections, seconds, rounds)
 
 
