@@ -21,7 +21,7 @@ class Request:
     method: str
     url: str
     headers: dict[str, str] = dataclasses.field(default_factory=dict)
-    body: str = ""
+    body: str | pathlib.Path = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,25 +65,51 @@ def hammer_once(request: Request, pid: int, connections: int, seconds: float) ->
     return Cost(requests, spent / requests * 1e6, said["p50"], said["p99"], rate, (rate, rate), said["refused"])
 
 
-def each(requests: list[Request], pid: int) -> tuple[Cost, list[bytes]]:
-    """Every request once, in order, on one connection; and the answers."""
+class Meter:
+    """Reads what the server spends between entering and leaving."""
+
+    def __init__(self, pid: int):
+        self.pid = pid
+
+    def __enter__(self) -> "Meter":
+        self.cpu, self.begun = cpu_seconds(self.pid), time.monotonic()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.seconds, self.spent = time.monotonic() - self.begun, cpu_seconds(self.pid) - self.cpu
+
+    def cost(self, latencies: list[float], refused: int = 0) -> Cost:
+        """The cost of one of those that took `latencies` ms."""
+        count, ordered = len(latencies), sorted(latencies)
+        rate, late = count / self.seconds, ordered[min(count - 1, int(count * 0.99))]
+        middle = statistics.median(ordered)
+        return Cost(count, self.spent / count * 1e6, middle, late, rate, (rate, rate), refused)
+
+
+def each(requests: list[Request], pid: int) -> Cost:
+    """Every request once, in order, on one connection."""
     address = urllib.parse.urlsplit(requests[0].url)
-    connection = http.client.HTTPConnection(address.hostname, address.port, timeout=60)
-    latencies, answers, refused = [], [], 0
-    before, begun = cpu_seconds(pid), time.monotonic()
-    for request in requests:
-        at = time.monotonic()
-        target = urllib.parse.urlsplit(request.url)
-        path = target.path + (f"?{target.query}" if target.query else "")
-        connection.request(request.method, path, request.body or None, request.headers)
-        answer = connection.getresponse()
-        answers.append(answer.read())
-        refused += answer.status >= 400
-        latencies.append((time.monotonic() - at) * 1000)
-    took, spent = time.monotonic() - begun, cpu_seconds(pid) - before
+    connection = http.client.HTTPConnection(address.hostname, address.port, timeout=300)
+    latencies, refused = [], 0
+    with Meter(pid) as meter:
+        for request in requests:
+            at = time.monotonic()
+            send(connection, request)
+            answer = connection.getresponse()
+            while answer.read(1 << 20):
+                pass
+            refused += answer.status >= 400
+            latencies.append((time.monotonic() - at) * 1000)
     connection.close()
-    latencies.sort()
-    rate = len(requests) / took
-    last = latencies[min(len(latencies) - 1, int(len(latencies) * 0.99))]
-    middle = statistics.median(latencies)
-    return Cost(len(requests), spent / len(requests) * 1e6, middle, last, rate, (rate, rate), refused), answers
+    return meter.cost(latencies, refused)
+
+
+def send(connection: http.client.HTTPConnection, request: Request) -> None:
+    target = urllib.parse.urlsplit(request.url)
+    path = target.path + (f"?{target.query}" if target.query else "")
+    if isinstance(request.body, pathlib.Path):
+        with open(request.body, "rb") as file:
+            size = {"Content-Length": str(request.body.stat().st_size)}
+            connection.request(request.method, path, file, request.headers | size)
+    else:
+        connection.request(request.method, path, request.body or None, request.headers)

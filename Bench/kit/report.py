@@ -3,6 +3,7 @@
 import dataclasses
 import datetime
 import json
+import math
 import pathlib
 import subprocess
 
@@ -28,22 +29,27 @@ class Report:
         self.figures.append(figure)
 
     def limit(self, figure: Figure) -> float | None:
-        """What the figure may be at most; a multiple of nginx is counted from this run's nginx."""
+        """What the figure may be at most; a multiple of a yardstick is counted from this run's."""
         wish = self.thresholds.get(figure.name, {})
-        if factor := wish.get("times_nginx"):
-            nginx = next((f.cost for f in self.figures if f.name == "nginx, the same reply"), None)
-            return nginx and factor * nginx.cpu_us
+        if factor := wish.get("times"):
+            yardstick = next((f.cost for f in self.figures if f.name == wish["of"]), None)
+            return yardstick and factor * yardstick.cpu_us
         return wish.get("cpu_us", wish.get("most"))
 
     def holds(self, figure: Figure) -> bool:
         if figure.failure:
             return False
         value = figure.cost.cpu_us if figure.cost else figure.number
-        limit = self.limit(figure)
-        return (limit is None or value <= limit) and not (figure.cost and figure.cost.refused)
+        limit, wish = self.limit(figure), self.thresholds.get(figure.name, {})
+        if limit is not None and value > limit:
+            return False
+        if cost := figure.cost:
+            slow = cost.p50_ms > wish.get("p50_ms", math.inf) or cost.per_second < wish.get("per_second", 0)
+            return not (slow or cost.refused)
+        return True
 
     def rows(self) -> list[tuple[str, ...]]:
-        rows = [("", "CPU µs", "at most", "p50 ms", "p99 ms", "per second", "spread")]
+        rows = [("", "CPU µs, or figure", "at most", "p50 ms", "p99 ms", "per second", "spread")]
         for figure in self.figures:
             if figure.failure:
                 rows.append((figure.name, "✗", "", "", "", "", figure.failure))

@@ -7,10 +7,10 @@ import pathlib
 import resource
 import signal
 import subprocess
+import tempfile
 import time
 
-from kit.load import Cost, Request, hammer
-from kit.process import cpu_seconds
+from kit.load import Cost, Request, each, hammer
 
 @contextlib.contextmanager
 def nginx(place: pathlib.Path, port: int, reply: bytes):
@@ -48,37 +48,35 @@ def nginx(place: pathlib.Path, port: int, reply: bytes):
         server.wait()
 
 
-def static_reply(place: pathlib.Path, port: int, reply: bytes, connections: int, seconds: float, rounds: int) -> Cost:
-    with nginx(place, port, reply) as (pid, url):
+def static_reply(port: int, reply: bytes, connections: int, seconds: float, rounds: int) -> Cost:
+    with tempfile.TemporaryDirectory() as place, nginx(pathlib.Path(place), port, reply) as (pid, url):
         return hammer(Request("GET", url + "/"), pid, connections, seconds, rounds)
 
 
-def file_by_sendfile(place: pathlib.Path, port: int, times: int = 3) -> float:
-    """Seconds of nginx's CPU for a gigabyte to one client."""
-    with nginx(place, port, b"{}") as (pid, url):
-        before = cpu_seconds(pid)
-        for _ in range(times):
-            subprocess.run(["curl", "-sf", "-o", "/dev/null", f"{url}/files/gigabyte"], check=True)
-        return (cpu_seconds(pid) - before) / times
+def file_by_sendfile(file: pathlib.Path, port: int, times: int = 3) -> Cost:
+    """A file to one client, several times."""
+    with nginx(file.parent, port, b"{}") as (pid, url):
+        return each([Request("GET", f"{url}/files/{file.name}")] * times, pid)
 
 
-def write_gigabyte(place: pathlib.Path) -> float:
-    """Seconds until a gigabyte is on the disk."""
-    begun = time.monotonic()
-    where = f"of={place}/gigabyte"
-    subprocess.run(
-        ["dd", "if=/dev/zero", where, "bs=1M", "count=1024", "conv=fsync", "status=none"], check=True
-    )
-    return time.monotonic() - begun
+def write_gigabyte(file: pathlib.Path) -> Cost:
+    """A gigabyte written, until it is on the disk."""
+    return once("dd", "if=/dev/urandom", f"of={file}", "bs=1M", "count=1024", "conv=fsync", "status=none")
 
 
-def hash_gigabyte(place: pathlib.Path, kinds: tuple[str, ...] = ("sha512", "md5")) -> float:
-    """Seconds of CPU that OpenSSL takes for the hashes an image has."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    for kind in kinds:
-        subprocess.run(["openssl", "dgst", f"-{kind}", place / "gigabyte"], stdout=subprocess.DEVNULL, check=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+def hash_gigabyte(file: pathlib.Path) -> Cost:
+    """The two hashes that an image has."""
+    both = 'openssl dgst -sha512 "$0" && openssl dgst -md5 "$0"'
+    return once("sh", "-c", both, file)
+
+
+def once(*command) -> Cost:
+    """What a command costs, itself and its children."""
+    before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+    after, took = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic() - begun
+    spent = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    return Cost(1, spent * 1e6, took * 1000, took * 1000, 1 / took, (1 / took, 1 / took))
 
 
 def machine() -> str:

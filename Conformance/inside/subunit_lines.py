@@ -1,6 +1,7 @@
 """Subunit v2 on standard input; on standard output, as each test ends: outcome, id, seconds, reason, by tabs.
 
-Run by Tempest's own python. A class whose setUpClass failed or skipped is one line here, named `setUpClass (…)`: it
+usage: python subunit_lines.py TRACEBACKS      Tempest's own python; the file gets the whole story of each failure
+A class whose setUpClass failed or skipped is one line here, named `setUpClass (…)`: it
 stands for all of its tests.
 """
 
@@ -14,8 +15,9 @@ OUTCOMES = {"success": "passed", "xfail": "passed", "fail": "failed", "uxsuccess
 
 
 class Lines(StreamResult):
-    def __init__(self):
+    def __init__(self, tracebacks):
         super().__init__()
+        self.tracebacks = tracebacks
         self.begun = {}
         self.said = collections.defaultdict(bytes)
 
@@ -30,10 +32,14 @@ class Lines(StreamResult):
             outcome = OUTCOMES[test_status]
             begun = self.begun.pop(test_id, None)
             seconds = (timestamp - begun).total_seconds() if timestamp and begun else 0
-            lines = self.said.pop(test_id, b"").decode("utf8", "replace").strip().splitlines() or [""]
+            text = self.said.pop(test_id, b"").decode("utf8", "replace").strip()
+            lines = text.splitlines() or [""]
+            if outcome == "failed":
+                print(f"=== {test_id}\n{text}\n", file=self.tracebacks, flush=True)
             # The last line of a traceback says what went wrong; the first line of a skip says why.
             reason = " ".join(lines[-1 if outcome == "failed" else 0].split())[:300]
             print(outcome, test_id, f"{seconds:.2f}", reason, sep="\t", flush=True)
 
 
-subunit.ByteStreamToStreamResult(sys.stdin.buffer, non_subunit_name="stdout").run(Lines())
+with open(sys.argv[1], "w") as tracebacks:
+    subunit.ByteStreamToStreamResult(sys.stdin.buffer, non_subunit_name="stdout").run(Lines(tracebacks))

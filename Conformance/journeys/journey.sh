@@ -8,6 +8,8 @@
 #   holds FILTER            a jq filter is true of the answer
 #   refused WORDS -- WORDS… the command fails and says something that matches the first words
 #   gone WORDS…             the command fails because the thing is not there
+#   becomes S NAME VALUE WORDS…   asks again until the field has the value, for at most S seconds; ERROR ends it at once
+#   is_gone_within S WORDS… asks again until the thing is not there
 set -u -o pipefail
 SCRATCH=${SCRATCH:-$(mktemp -d)}
 answer=$SCRATCH/out
@@ -57,6 +59,39 @@ refused() {
 }
 
 gone() { refused 'No .* (found|exists|with a name or ID)|not found|404|could not find' -- "$@"; }
+
+becomes() {
+    local limit=$((SECONDS + $1)) name=$2 value=$3
+    shift 3
+    while ask "$@" && [ "$(field "$name")" != "$value" ]; do
+        case $(field "$name") in ERROR | error | killed)
+            echo "# $name is $(field "$name"): $(jq -c '.fault // .' "$answer" | cut -c1-300)"
+            exit 1
+            ;;
+        esac
+        [ $SECONDS -lt $limit ] || { echo "# $name stayed '$(field "$name")', not '$value': openstack $*"; exit 1; }
+        sleep 0.3
+    done
+}
+
+is_gone_within() {
+    local limit=$((SECONDS + $1))
+    shift
+    while openstack_words "$@"; do
+        [ $SECONDS -lt $limit ] || { echo "# still there: openstack $*"; exit 1; }
+        sleep 0.3
+    done
+    grep -qiE 'No .* (found|exists|with a name or ID)|not found|404|could not find' "$complaint" || failed "openstack $*"
+}
+
+# What a guest has said on its console, until it says this.
+console_says() {
+    local limit=$((SECONDS + $1)) server=$2 words=$3
+    while os console log show "$server" && ! grep -qE -- "$words" "$answer"; do
+        [ $SECONDS -lt $limit ] || { echo "# the console of $server never said '$words' but"; tail -5 "$answer" | sed 's/^/#   /'; exit 1; }
+        sleep 0.5
+    done
+}
 
 # Runs each test in a shell of its own, and goes on after one that fails: the next may not need it.
 walk() {

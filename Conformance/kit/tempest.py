@@ -54,9 +54,8 @@ class Tempest:
                 command, cwd=self.work, env=self.environment, stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE, stderr=errors, start_new_session=True,
             )  # fmt: skip
-            reader = subprocess.Popen(
-                [self.python, INSIDE / "subunit_lines.py"], stdin=runner.stdout, stdout=subprocess.PIPE, text=True
-            )
+            lines = [self.python, INSIDE / "subunit_lines.py", self.work.parent / "tracebacks.txt"]
+            reader = subprocess.Popen(lines, stdin=runner.stdout, stdout=subprocess.PIPE, text=True)
             watch = threading.Timer(limit, os.killpg, (runner.pid, signal.SIGKILL))
             watch.start()
             spoken = time.monotonic()
