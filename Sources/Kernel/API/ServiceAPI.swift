@@ -18,6 +18,8 @@ package struct ServiceAPI: Sendable {
     package let versions: VersionRange
     package let dialect: Dialect
     package let endpoints: [Entry]
+    /// Whether a slash behind a path makes another path of it, as if a thing with no name were meant.
+    let countsLastSlash: Bool
     let router: Router<Int>
 
     /// An endpoint with its service inside.
@@ -45,13 +47,14 @@ package struct ServiceAPI: Sendable {
     package init<Service>(
         _ name: String, types: [String]? = nil, port: Int, versions: VersionRange, dialect: Dialect, service: Service,
         bases: [String],
-        roots: [Endpoint<Service>], endpoints: [Endpoint<Service>]
+        roots: [Endpoint<Service>], endpoints: [Endpoint<Service>], countsLastSlash: Bool = false
     ) {
         self.name = name
         self.types = types ?? [name]
         self.port = port
         self.versions = versions
         self.dialect = dialect
+        self.countsLastSlash = countsLastSlash
         var entries: [Entry] = []
         var router = Router<Int>()
         for root in roots {
