@@ -19,7 +19,8 @@ extension Definition {
                 try await list(kind, $0)
             },
             Endpoint(
-                "POST", base, "Add to the \(kind.segment) of a namespace", access: .decided(by: [rules.add]),
+                "POST", base, "Add to the \(kind.segment) of a namespace",
+                access: .decided(by: [kind == .tag ? .addTags : rules.add]),
                 body: .json(kind == .tag ? severalTags : kind.shape)
             ) { try await kind == .tag ? addTags($0) : create(kind, $0) },
             Endpoint(
