@@ -132,6 +132,7 @@ extension Definition.Kind.Rules {
             show: Rule("get_metadef_\(noun)", "Show the definition of a \(words)", May.readingDefinitions),
             add: Rule(add ?? "add_metadef_\(noun)", "Define a \(words)", May.definingMetadata),
             modify: Rule("modify_metadef_\(noun)", "Define a \(words) anew", May.definingMetadata),
-            remove: Rule(remove ?? "delete_metadef_\(noun)", "Delete the definition of a \(words)", May.definingMetadata))
+            remove: Rule(
+                remove ?? "delete_metadef_\(noun)", "Delete the definition of a \(words)", May.definingMetadata))
     }
 }

@@ -102,7 +102,8 @@ extension Definition {
                 guard name.hasPrefix(prefix) else {
                     throw Failure(
                         .notFound,
-                        "Property \(name) does not start with the expected resource type association prefix of '\(prefix)'.")
+                        "Property \(name) does not start with the expected resource type association prefix of '\(prefix)'."
+                    )
                 }
                 name = String(name.dropFirst(prefix.count))
             }

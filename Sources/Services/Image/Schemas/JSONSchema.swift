@@ -2,7 +2,8 @@ import Base
 
 /// Pieces of JSON Schema, in which this API describes its documents to clients.
 enum JSONSchema {
-    static func text(_ description: String, longest: Int? = nil, nullable: Bool = false, readOnly: Bool = false) -> JSON {
+    static func text(_ description: String, longest: Int? = nil, nullable: Bool = false, readOnly: Bool = false) -> JSON
+    {
         value("string", description, ["maxLength": longest.map { .integer(Int64($0)) }], nullable, readOnly)
     }
 
@@ -12,7 +13,8 @@ enum JSONSchema {
 
     static func boolean(_ description: String) -> JSON { value("boolean", description, [:], false, false) }
 
-    static func choice(_ description: String, _ choices: [String], nullable: Bool = false, readOnly: Bool = false) -> JSON
+    static func choice(_ description: String, _ choices: [String], nullable: Bool = false, readOnly: Bool = false)
+        -> JSON
     {
         let values = choices.map { JSON.string($0) }
         return value("string", description, ["enum": .array(nullable ? [.null] + values : values)], nullable, readOnly)

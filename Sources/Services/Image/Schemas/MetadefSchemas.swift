@@ -45,7 +45,8 @@ extension Schemas {
         "title": ["type": "string"],
         "description": ["type": "string"],
         "operators": JSONSchema.list("How it may be compared", of: ["type": "string"]),
-        "type": JSONSchema.choice("The type of its value", ["array", "boolean", "integer", "number", "object", "string"]),
+        "type": JSONSchema.choice(
+            "The type of its value", ["array", "boolean", "integer", "number", "object", "string"]),
         "required": JSONSchema.list("Names that must be there", of: ["type": "string"]),
         "minimum": ["type": "number"],
         "maximum": ["type": "number"],

@@ -39,7 +39,8 @@ enum Schemas {
 extension Schemas {
     private static func image(_ settings: ImageSettings) -> DocumentSchema {
         let statuses = [
-            "queued", "saving", "active", "killed", "deleted", "uploading", "importing", "pending_delete", "deactivated",
+            "queued", "saving", "active", "killed", "deleted", "uploading", "importing", "pending_delete",
+            "deactivated",
         ]
         let properties: JSON = [
             "id": JSONSchema.uuid,
