@@ -83,7 +83,8 @@ package struct Door: Sendable {
         _ request: HTTPRequest, _ way: Way, _ requestID: String, _ version: Microversion
     ) async throws -> Reply {
         let service = way.service
-        guard let match = service.router.match(way.segments) else {
+        let isOther = service.countsLastSlash && request.path.hasSuffix("/") && way.segments.count > 1
+        guard !isOther, let match = service.router.match(way.segments) else {
             throw Failure(.notFound, "The resource could not be found.")
         }
         let (entry, names) = try choose(request.method, match, service, version)

@@ -20,6 +20,8 @@ package struct ServiceAPI: Sendable {
     package let endpoints: [Entry]
     /// Rules that the endpoints' own are built upon. They are the service's: others may mean something else by a name.
     package let definitions: Policy.Definitions
+    /// Whether a slash behind a path makes another path of it, as if a thing with no name were meant.
+    let countsLastSlash: Bool
     let router: Router<Int>
 
     /// An endpoint with its service inside.
@@ -47,7 +49,8 @@ package struct ServiceAPI: Sendable {
     package init<Service>(
         _ name: String, types: [String]? = nil, port: Int, versions: VersionRange, dialect: Dialect, service: Service,
         bases: [String],
-        definitions: Policy.Definitions = [], roots: [Endpoint<Service>], endpoints: [Endpoint<Service>]
+        definitions: Policy.Definitions = [], roots: [Endpoint<Service>], endpoints: [Endpoint<Service>],
+        countsLastSlash: Bool = false
     ) {
         self.name = name
         self.types = types ?? [name]
@@ -55,6 +58,7 @@ package struct ServiceAPI: Sendable {
         self.versions = versions
         self.dialect = dialect
         self.definitions = definitions
+        self.countsLastSlash = countsLastSlash
         var entries: [Entry] = []
         var router = Router<Int>()
         for root in roots {

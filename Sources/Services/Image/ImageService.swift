@@ -23,16 +23,17 @@ package struct ImageService: Sendable {
         ServiceAPI(
             "image", port: 9292, versions: .only("2.17"), dialect: .image, service: self, bases: ["/v2"],
             definitions: ImageService.definitions,
-            roots: ImageService.discovery, endpoints: ImageService.endpoints)
+            roots: ImageService.discovery, endpoints: ImageService.endpoints, countsLastSlash: true)
     }
 
     /// The table of contents of the API reference.
     package static let endpoints: [Endpoint<ImageService>] = [
         Image.endpoints, ImageData.endpoints, ImageTags.endpoints, Member.endpoints, Import.endpoints,
-        Locations.endpoints, ImageTask.endpoints, Info.endpoints, Schemas.endpoints,
+        Locations.endpoints, ImageTask.endpoints, Info.endpoints, Schemas.endpoints, Namespace.endpoints,
+        Definition.endpoints, ResourceType.endpoints,
     ].flatMap { $0 }
 
     package static let migrations: [Migration] = [
-        Image.created, Member.created, ImageTask.created,
+        Image.created, Member.created, ImageTask.created, Namespace.created, Definition.created, ResourceType.created,
     ]
 }

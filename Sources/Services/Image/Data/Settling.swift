@@ -9,6 +9,7 @@ extension ImageService {
     package func start() async throws(Failure) {
         let now = world.now
         try await database.write { tx in
+            try ResourceType.ensureUsual(tx, at: now)
             try tx.failUnfinishedTasks(at: now)
             try tx.requeue("status IN ('saving', 'importing') OR (status = 'uploading' AND data IS NULL)", at: now)
         }
