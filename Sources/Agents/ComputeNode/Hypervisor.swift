@@ -60,11 +60,14 @@ package protocol Snapshotting: Hypervisor {
     func snapshot(_ id: GuestID, to path: String, format: DiskFormat) async throws(Failure)
 }
 
-/// A power: what guests say on their first serial port is kept, and one can answer.
+/// A power: what guests say on their first serial port is kept, and what has become too old is dropped.
 package protocol ConsoleLogging: Hypervisor {
     /// The last bytes of it.
     func consoleLog(_ id: GuestID, last bytes: Int) async throws(Failure) -> [UInt8]
+}
 
+/// A power: one can answer what guests say on their first serial port.
+package protocol SerialConsoles: Hypervisor {
     /// The Unix socket that carries the port both ways; one visitor at a time.
     func consoleSocket(_ id: GuestID) async throws(Failure) -> String
 }
@@ -82,4 +85,13 @@ package protocol GuestEvents: Hypervisor {
 
     /// Watches until the task is cancelled. Without it every verb works, but nothing is noticed.
     func run() async throws(Failure)
+}
+
+extension Failure {
+    static func noGuest(_ id: GuestID) -> Failure { .notFound("guest", id.text) }
+
+    /// The guest is in no state for what was asked.
+    static func guest(_ id: GuestID, is power: PowerState, soCannot verb: String) -> Failure {
+        .conflict("The guest \(id) is \(power.rawValue): it cannot be \(verb).")
+    }
 }

@@ -44,8 +44,11 @@ package struct GuestReport: JSONCoded, Hashable {
     package var json: JSON { ["id": .string(id.text), "power": power.json, "spec": spec.json] }
 }
 
-/// A guest has come to another state; `removed` guests have none.
+/// A guest has come to another state; one that was removed has none.
 package struct GuestEvent: JSONCoded, Hashable {
+    /// A listener that falls behind further than this loses the oldest: it looks at all guests now and then anyway.
+    static let mostWaiting = 1_024
+
     package var id: GuestID
     package var power: PowerState?
 

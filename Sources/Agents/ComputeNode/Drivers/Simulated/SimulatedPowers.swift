@@ -1,0 +1,70 @@
+package import Base
+
+extension SimulatedHypervisor: DiskHotplug {
+    package func ensureAttached(_ disk: DiskSpec, to id: GuestID) async throws(Failure) {
+        try await specify(id) { $0.attach(disk) }
+    }
+
+    package func ensureDetached(disk: String, from id: GuestID) async throws(Failure) {
+        guard node[id] != nil else { return }
+        try await specify(id) { $0.detach(disk: disk) }
+    }
+
+    package func ensureSize(ofDisk disk: String, _ bytes: Int64, in id: GuestID) async throws(Failure) {
+        try await verb(existing: id) { (guest) throws(Failure) in
+            guard guest.spec.disk(disk) != nil else { throw .notFound("disk", disk) }
+        }
+    }
+}
+
+extension SimulatedHypervisor: NICHotplug {
+    package func ensureAttached(_ nic: NICSpec, to id: GuestID) async throws(Failure) {
+        try await specify(id) { $0.attach(nic) }
+    }
+
+    package func ensureDetached(nic: String, from id: GuestID) async throws(Failure) {
+        guard node[id] != nil else { return }
+        try await specify(id) { $0.detach(nic: nic) }
+    }
+}
+
+extension SimulatedHypervisor {
+    /// A change of what the guest has, which takes its time if it is one.
+    private func specify(_ id: GuestID, _ change: (inout GuestSpec) -> Void) async throws(Failure) {
+        try await verb(existing: id) { (guest) throws(Failure) in
+            var spec = guest.spec
+            change(&spec)
+            guard spec != guest.spec else { return }
+            if guest.isUp { try await wait(node.pace.change) }
+            node.change(id) { $0?.spec = spec }
+        }
+    }
+}
+
+extension SimulatedHypervisor: Snapshotting {
+    /// A disk on which nothing was ever written, of the size that the guest's has.
+    package func snapshot(_ id: GuestID, to path: String, format: DiskFormat) async throws(Failure) {
+        try await verb(existing: id) { (guest) throws(Failure) in
+            var gigabytes = 1
+            if case .image(_, _, let sizeGB) = guest.spec.root { gigabytes = max(1, sizeGB) }
+            try await wait(node.pace.gigabyte)
+            try EmptyDisk.write(to: path, format: format, bytes: Int64(gigabytes) << 30)
+        }
+    }
+}
+
+extension SimulatedHypervisor: ConsoleLogging {
+    package func consoleLog(_ id: GuestID, last bytes: Int) async throws(Failure) -> [UInt8] {
+        guard let guest = node[id] else { throw .noGuest(id) }
+        return Array(guest.console.suffix(bytes))
+    }
+}
+
+extension SimulatedHypervisor: GuestEvents {
+    /// Nothing has to be watched: the node tells by itself.
+    package func run() async throws(Failure) {
+        while !Task.isCancelled {
+            do { try await node.world.clock.sleep(for: .seconds(3_600)) } catch { return }
+        }
+    }
+}
