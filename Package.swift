@@ -23,7 +23,7 @@ func service(_ name: String, _ more: Target.Dependency...) -> Target {
 
 /// What runs on a node stands on the kernel too, and knows no service.
 func agent(_ name: String, _ more: Target.Dependency...) -> Target {
-    module("Agents/", name, ["Base", "IO", "Trace"] + more)
+    module("Agents/", name, ["Base", "IO", "Programs", "Trace"] + more)
 }
 
 func tests(_ name: String, _ dependencies: Target.Dependency...) -> Target {
@@ -54,6 +54,7 @@ let package = Package(
         kernel("Crypto", "Base", "COpenSSL", "CCrypt"),
         kernel("IO", "Base", "COpenSSLTLS", "CSystem"),
         kernel("Trace", "Base"),
+        kernel("Programs", "Base", "CSystem", "IO", "Trace"),
         kernel("SQL", "Base", "CMariaDB", "CSQLite"),
         kernel("HTTP", "Base", "IO", "COpenSSLTLS"),
         kernel("Policy", "Base", "SQL"),
@@ -98,6 +99,7 @@ let package = Package(
         tests("IO", "IO", "Base"),
         tests("Placement", "Placement", "Contracts", "CloudTesting", "API", "Base", "HTTP", "Policy", "SQL"),
         tests("Policy", "Policy", "SQL", "Base"),
+        tests("Programs", "Programs", "Base", "Trace"),
         tests("SQL", "SQL", "Base"),
         tests("Workflow", "Workflow", "Base", "SQL", "Trace"),
     ]

@@ -1,8 +1,12 @@
 #define _GNU_SOURCE
 #include "CSystem.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 int system_accept(int listener, struct sockaddr *address, socklen_t *length) {
     return accept4(listener, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -21,6 +25,21 @@ int64_t system_peer_user(int socket) {
     socklen_t length = sizeof credentials;
     if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &length) != 0) return -1;
     return credentials.uid;
+}
+
+int system_pipe(int ends[2]) {
+    if (pipe2(ends, O_CLOEXEC) != 0) return -1;
+    return fcntl(ends[0], F_SETFL, O_NONBLOCK);
+}
+
+int system_memory_file(const char *name) { return memfd_create(name, MFD_CLOEXEC); }
+
+int system_open_process(pid_t process) { return syscall(SYS_pidfd_open, process, 0); }
+
+int system_signal_process(int handle, int signal) { return syscall(SYS_pidfd_send_signal, handle, signal, 0, 0); }
+
+int system_give_back(int file, off_t offset, off_t length) {
+    return fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length);
 }
 
 void system_name_thread(const char *name) {

@@ -20,6 +20,9 @@ package struct Deadline: Sendable, Comparable {
         return Deadline(microseconds: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1_000)
     }
 
+    /// From now on; less than nothing when it is over.
+    package var left: Duration { .microseconds(microseconds - Deadline.now.microseconds) }
+
     package static func < (left: Deadline, right: Deadline) -> Bool { left.microseconds < right.microseconds }
 
     package static func + (start: Deadline, duration: Duration) -> Deadline {

@@ -27,6 +27,19 @@ ssize_t system_receive(int socket, void *bytes, size_t count);
 /// The uid of the process at the other end of a Unix socket; -1 if it is not known.
 int64_t system_peer_user(int socket);
 
+/// A pipe whose reading end never waits; neither end is inherited.
+int system_pipe(int ends[2]);
+
+/// A file without a place on disk, not inherited.
+int system_memory_file(const char *name);
+
+/// A descriptor of a process, readable once it has ended, and a signal to just that process.
+int system_open_process(pid_t process);
+int system_signal_process(int handle, int signal);
+
+/// Returns a part of a file to the file system; it reads as zeroes, and everything else keeps its place.
+int system_give_back(int file, off_t offset, off_t length);
+
 /// A thread's name, as `top -H` shows it; at most 15 bytes.
 void system_name_thread(const char *name);
 
