@@ -57,8 +57,9 @@ let package = Package(
         kernel("API", "Base", "HTTP", "Policy", "SQL", "Trace"),
 
         service("Identity", "Crypto", "IO"),
+        service("Network"),
 
-        module("", "Cloud", ["API", "Base", "Crypto", "HTTP", "IO", "Identity", "Policy", "SQL", "Trace"]),
+        module("", "Cloud", ["API", "Base", "Crypto", "HTTP", "IO", "Identity", "Network", "Policy", "SQL", "Trace"]),
         .executableTarget(
             name: "martlet", dependencies: ["Base", "Cloud", "IO", "Trace"], path: "Sources/martlet",
             swiftSettings: settings),
@@ -72,6 +73,7 @@ let package = Package(
         tests("HTTP", "HTTP", "IO", "Base"),
         tests("Identity", "Identity", "CloudTesting", "API", "Base", "Crypto", "SQL"),
         tests("IO", "IO", "Base"),
+        tests("Network", "Network", "CloudTesting", "API", "Base", "HTTP", "SQL"),
         tests("Policy", "Policy", "SQL", "Base"),
         tests("SQL", "SQL", "Base"),
         tests("Workflow", "Workflow", "Base", "SQL", "Trace"),

@@ -4,6 +4,7 @@ import Crypto
 import HTTP
 import IO
 import Identity
+import Network
 import Policy
 import SQL
 package import Trace
@@ -15,6 +16,7 @@ package struct Cloud: Sendable {
     package let settings: CloudSettings
     let database: Database
     let identity: Identity
+    let network: Network
     let door: Door
     let services: [ServiceAPI]
     private let world: World
@@ -31,15 +33,19 @@ package struct Cloud: Sendable {
         if !Files.exists(settings.data.tokenKeys) { try keys.create(chance: world.chance) }
         identity = Identity(database: database, world: world, keys: try KeyRing(keys))
 
-        services = [identity.api]
-        let policy = try Policy(services.flatMap(\.rules), definitions: Identity.definitions)
+        try await database.migrate("network", Network.migrations, at: world.now)
+        network = Network(database: database, world: world)
+
+        services = [identity.api, network.api]
+        let policy = try Policy(services.flatMap(\.rules), definitions: Identity.definitions + Network.definitions)
         door = Door(
             services, gateway: settings.gateway, policy: policy, authenticator: identity, world: world, log: log)
     }
 
     /// What the catalog names.
     private static let listed: [(type: String, name: String, service: String, path: String)] = [
-        (type: "identity", name: "keystone", service: "identity", path: "/v3")
+        (type: "identity", name: "keystone", service: "identity", path: "/v3"),
+        (type: "network", name: "neutron", service: "network", path: ""),
     ]
 
     package var names: [String] { services.map(\.name) }
@@ -57,6 +63,7 @@ package struct Cloud: Sendable {
                 services: Cloud.listed.map {
                     Bootstrap.Listed(type: $0.type, name: $0.name, url: settings.url(of: $0.service) + $0.path)
                 }))
+        if isNew, let project = try await identity.adminProject() { try await network.bootstrap(project: project) }
         try ClientFiles(settings).write(passwords)
     }
 
