@@ -85,8 +85,10 @@ import Testing
             ([["start": "10.0.0.1", "end": "10.0.0.9"]], "GatewayConflictWithAllocationPools"),
             ([["start": "10.0.0.2", "end": "10.0.1.9"]], "OutOfBoundsAllocationPool"),
             ([["start": "10.0.0.9", "end": "10.0.0.2"]], "InvalidAllocationPool"),
-            ([["start": "10.0.0.2", "end": "10.0.0.9"], ["start": "10.0.0.9", "end": "10.0.0.12"]],
-                "OverlappingAllocationPools"),
+            (
+                [["start": "10.0.0.2", "end": "10.0.0.9"], ["start": "10.0.0.9", "end": "10.0.0.12"]],
+                "OverlappingAllocationPools"
+            ),
         ]
         for (pools, type) in cases {
             let answer = await talk.post(

@@ -72,7 +72,7 @@ extension Desk {
         }
         let object = try visible(kind.resource, policy.text("object_id") ?? "")
         guard isAdmin || object.project == policy.project else { throw .refused("create_rbac_policy") }
-        do throws(Failure) { try insert(.accessPolicy, policy) } catch where error.kind == .conflict {
+        do throws(Failure) { try insert(.accessPolicy, policy) } catch  where error.kind == .conflict {
             throw .clash("DuplicateSharedResource", "An RBAC policy already exists with those values.")
         }
     }
@@ -157,7 +157,7 @@ extension Desk {
             AND action = \(AccessPolicy.Action.shared)
             """
         for policy in try rows(.accessPolicy, where: grant) {
-            do throws(Failure) { try requireUnused(policy) } catch where resource.one == "network" {
+            do throws(Failure) { try requireUnused(policy) } catch  where resource.one == "network" {
                 throw .clash(
                     "InvalidSharedSetting",
                     "Unable to reconfigure sharing settings for network \(document.id). Multiple tenants are using it.")

@@ -51,7 +51,7 @@ extension Desk {
                     "network_id": network, "address_key": address.address.key, "address": address.address.description,
                     "subnet_id": address.subnet, "port_id": port, "place": place,
                 ])
-        } catch where error.kind == .conflict {
+        } catch  where error.kind == .conflict {
             throw .clash(
                 "IpAddressAlreadyAllocated",
                 "IP address \(address.address) already allocated in subnet \(address.subnet)")

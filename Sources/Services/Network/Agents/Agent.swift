@@ -8,7 +8,8 @@ extension Resource {
         "agent", "agents", table: "network_agent",
         missing: { .missing("AgentNotFound", "Agent \($0) could not be found") },
         attributes: [
-            .id, Attribute("agent_type", .text), Attribute("binary", .text, column: "program"), Attribute("topic", .text),
+            .id, Attribute("agent_type", .text), Attribute("binary", .text, column: "program"),
+            Attribute("topic", .text),
             Attribute("host", .text), Attribute("availability_zone", .text),
             Attribute("admin_state_up", .boolean, set: .update, .looseBoolean),
             Attribute("description", .text, set: .update, .nullable(.text(0...255))),

@@ -10,7 +10,8 @@ enum AddressAvailability {
         let access = Access.decided(by: Rule.named("get_network_ip_availability"))
         return [
             Endpoint("GET", "/network-ip-availabilities", "List the use of addresses", access: access, list),
-            Endpoint("GET", "/network-ip-availabilities/{id}", "Show a network's use of addresses", access: access, show),
+            Endpoint(
+                "GET", "/network-ip-availabilities/{id}", "Show a network's use of addresses", access: access, show),
         ]
     }()
 
@@ -88,5 +89,7 @@ extension Desk {
 
 extension JSON {
     /// A count that may be beyond what integers hold, as those of IPv6 subnets are.
-    fileprivate static func count(_ count: Double) -> JSON { Int64(exactly: count).map { .integer($0) } ?? .number(count) }
+    fileprivate static func count(_ count: Double) -> JSON {
+        Int64(exactly: count).map { .integer($0) } ?? .number(count)
+    }
 }

@@ -89,7 +89,8 @@ extension Attribute {
     /// A value as it came, in its one spelling.
     func normalised(_ value: JSON) throws(Failure) -> JSON {
         do throws(Failure) { try shape.check(value, at: name, version: .v2) } catch {
-            let complaint = error.message.hasPrefix("\(name): ") ? error.message.dropFirst(name.count + 2) : "\(error.message)"
+            let complaint =
+                error.message.hasPrefix("\(name): ") ? error.message.dropFirst(name.count + 2) : "\(error.message)"
             throw .invalid("Invalid input for \(name). Reason: '\(value.plain)' \(complaint).")
         }
         if let normal { return try normal(value) }
@@ -104,7 +105,9 @@ extension Attribute {
         if let narrow { return narrow(values, viewer) }
         let column = SQL.raw(column)
         switch kept {
-        case .text: return values.contains("") ? "(\(column) IN \(.list(values)) OR \(column) IS NULL)" : "\(column) IN \(.list(values))"
+        case .text:
+            return values.contains("")
+                ? "(\(column) IN \(.list(values)) OR \(column) IS NULL)" : "\(column) IN \(.list(values))"
         case .integer: return "\(column) IN \(.list(values.compactMap { Int($0) }))"
         case .boolean: return "\(column) IN \(.list(values.compactMap { Bool(loose: $0) }))"
         case .json, .moment, nil: return nil
@@ -117,7 +120,8 @@ extension Attribute {
         case .integer: try row.optionalInteger(column).map { .integer(Int64($0)) } ?? .null
         case .boolean: try row.optionalBool(column).map { .bool($0) } ?? .null
         case .moment: try row.optionalMoment(column).map { .string(Timestamp.seconds.text($0)) } ?? .null
-        case .json: try row.optionalText(column).map { text throws(Failure) in try JSONReader.read(Array(text.utf8)) } ?? .null
+        case .json:
+            try row.optionalText(column).map { text throws(Failure) in try JSONReader.read(Array(text.utf8)) } ?? .null
         case nil: .null
         }
     }

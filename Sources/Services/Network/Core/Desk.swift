@@ -122,7 +122,8 @@ extension Desk {
             values += ["\(now)", "\(now)"]
         }
         try tx.run(
-            "INSERT INTO \(SQL.raw(resource.table)) (\(.joined(columns, by: ", "))) VALUES (\(.joined(values, by: ", ")))")
+            "INSERT INTO \(SQL.raw(resource.table)) (\(.joined(columns, by: ", "))) VALUES (\(.joined(values, by: ", ")))"
+        )
         if resource.isTagged { try setTags(of: document.id, resource, document.texts("tags")) }
         if document.flag("shared"), resource.attribute("shared")?.kept == nil {
             try share(resource, document.id, of: document.project)

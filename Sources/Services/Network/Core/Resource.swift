@@ -8,6 +8,8 @@ import SQL
 /// Everything else about it (reading bodies, permissions down to single members, filters, sorting, pages, bulk, tags,
 /// quotas, revisions) follows from this description and is written once, in this folder.
 final class Resource: Sendable {
+    /// What must be there before a project's first look.
+    typealias Prepare = @Sendable (_ call: Call<Network>) async throws(Failure) -> Void
     typealias Create = @Sendable (_ draft: inout Document, _ desk: Desk) throws(Failure) -> Void
     typealias Update = @Sendable (_ changes: inout Document, _ before: Document, _ desk: Desk) throws(Failure) -> Void
     typealias Delete = @Sendable (_ document: Document, _ desk: Desk) throws(Failure) -> Void
@@ -36,6 +38,7 @@ final class Resource: Sendable {
     /// How many one project may have by default; -1 is without limit, nil is uncounted.
     let quota: Int?
     let isTagged: Bool
+    let prepare: Prepare?
     let create: Create?
     let update: Update?
     let delete: Delete?
@@ -45,7 +48,8 @@ final class Resource: Sendable {
     init(
         _ one: String, _ many: String, path: String? = nil, table: StaticString, parent: Parent? = nil,
         quota: Int? = nil, isTagged: Bool = false, missing: @escaping @Sendable (String) -> Failure,
-        attributes: [Attribute], create: Create? = nil, update: Update? = nil, delete: Delete? = nil,
+        attributes: [Attribute], prepare: Prepare? = nil, create: Create? = nil, update: Update? = nil,
+        delete: Delete? = nil,
         derive: Derive? = nil
     ) {
         self.one = one
@@ -58,6 +62,7 @@ final class Resource: Sendable {
         self.missing = missing
         let tags = Attribute("tags", nil, set: .create, .list(of: .text(0...255)))
         self.attributes = isTagged ? attributes + [tags] : attributes
+        self.prepare = prepare
         self.create = create
         self.update = update
         self.delete = delete

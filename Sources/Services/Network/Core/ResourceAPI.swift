@@ -35,6 +35,7 @@ extension Resource {
 
     private func list(_ call: Call<Network>) async throws(Failure) -> Reply {
         let listing = try Listing(self, call.query)
+        try await prepare?(call)
         let (documents, view) = try await call.service.database.read { tx in
             let desk = Desk(tx, call.service, call)
             let documents = try listing.page(desk)

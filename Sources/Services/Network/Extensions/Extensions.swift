@@ -45,7 +45,8 @@ enum Extensions {
         one("quotas", "Quotas", "How many things a project may have."),
         one("rbac-address-scope", "Sharing of address scopes", "Address scopes may be shared with single projects."),
         one("rbac-policies", "Sharing", "Things may be shared with single projects."),
-        one("rbac-security-groups", "Sharing of security groups", "Security groups may be shared with single projects."),
+        one(
+            "rbac-security-groups", "Sharing of security groups", "Security groups may be shared with single projects."),
         one("rbac-subnetpool", "Sharing of subnet pools", "Subnet pools may be shared with single projects."),
         one("revision-if-match", "Changes to a known revision", "A change may say which revision it is meant for."),
         one("router", "Routers", "Routers and floating IPs."),

@@ -162,10 +162,14 @@ enum FloatingIPRows {
         }
         let fourth = all.filter { $0.address.family == .v4 }
         guard fourth.count <= 1 else {
-            throw .badRequest("floatingip", "Port \(port.id) has multiple fixed IPv4 addresses. Must provide a specific IPv4 address when assigning a floating IP")
+            throw .badRequest(
+                "floatingip",
+                "Port \(port.id) has multiple fixed IPv4 addresses. Must provide a specific IPv4 address when assigning a floating IP"
+            )
         }
         guard let only = fourth.first else {
-            throw .badRequest("floatingip", "Cannot add floating IP to port \(port.id) that has no fixed IPv4 addresses")
+            throw .badRequest(
+                "floatingip", "Cannot add floating IP to port \(port.id) that has no fixed IPv4 addresses")
         }
         return only
     }
@@ -177,9 +181,10 @@ enum FloatingIPRows {
         let shown = ["name", "network_id", "mac_address", "admin_state_up", "status", "device_id", "device_owner"]
         for index in floating.indices {
             let port = floating[index].text("port_id").flatMap { ports[$0] }
-            floating[index]["port_details"] = port.map { port in
-                .object(Document(port.members.filter { shown.contains($0.name) }))
-            } ?? .null
+            floating[index]["port_details"] =
+                port.map { port in
+                    .object(Document(port.members.filter { shown.contains($0.name) }))
+                } ?? .null
         }
     }
 }

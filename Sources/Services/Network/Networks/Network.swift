@@ -29,7 +29,8 @@ enum NetworkRows {
         Attribute("l2_adjacency", nil),
         Attribute("provider:network_type", nil, set: .always, .text(0...32), where: segment("network_type")),
         Attribute(
-            "provider:physical_network", nil, set: .always, .nullable(.text(0...64)), where: segment("physical_network")),
+            "provider:physical_network", nil, set: .always, .nullable(.text(0...64)), where: segment("physical_network")
+        ),
         Attribute(
             "provider:segmentation_id", nil, set: .always, .nullable(.looseInteger(0...4_294_967_295)),
             as: { value throws(Failure) in value.looseInteger.map { .integer($0) } ?? value },
@@ -134,7 +135,9 @@ enum NetworkRows {
             )
         }
         for port in try desk.rows(.port, where: "network_id = \(network.id)") { try desk.removePort(port.id) }
-        for subnet in try desk.rows(.subnet, where: "network_id = \(network.id)") { try desk.remove(.subnet, subnet.id) }
+        for subnet in try desk.rows(.subnet, where: "network_id = \(network.id)") {
+            try desk.remove(.subnet, subnet.id)
+        }
         try desk.removeSegment(of: network.id)
         try desk.remove(.network, network.id)
     }

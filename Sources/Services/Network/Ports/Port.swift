@@ -33,7 +33,8 @@ enum PortRows {
         .optional("subnet_id", .nullable(.uuid)), .optional("ip_address", .nullable(address)),
     ])
     private static let pair = Fields([
-        .required("ip_address", .text(1...64, format: .cidr)), .optional("mac_address", .text(17...17, format: .macAddress)),
+        .required("ip_address", .text(1...64, format: .cidr)),
+        .optional("mac_address", .text(17...17, format: .macAddress)),
     ])
     private static let option = Fields([
         .required("opt_name", .text(1...64)), .required("opt_value", .nullable(.text(0...255))),

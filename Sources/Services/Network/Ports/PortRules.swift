@@ -18,7 +18,7 @@ extension PortRows {
             draft.has("fixed_ips") ? try allocation.wished(draft.objects("fixed_ips")) : try allocation.whatever()
         draft.fill("binding:host_id", "")
         try bind(&draft, network, desk)
-        do throws(Failure) { try desk.insert(.port, draft) } catch where error.kind == .conflict {
+        do throws(Failure) { try desk.insert(.port, draft) } catch  where error.kind == .conflict {
             throw macIsTaken(mac, network.id)
         }
         try give(addresses, to: draft.id, on: network.id, desk)
@@ -72,7 +72,8 @@ extension PortRows {
         }
         guard pairs.isEmpty || port.flag("port_security_enabled") else {
             throw .clash(
-                "AddressPairAndPortSecurityRequired", "Port Security must be enabled in order to have allowed address pairs on a port.")
+                "AddressPairAndPortSecurityRequired",
+                "Port Security must be enabled in order to have allowed address pairs on a port.")
         }
         return pairs
     }
@@ -121,8 +122,9 @@ extension PortRows {
             vnicType: port.text("binding:vnic_type") ?? "normal", isFiltered: port.flag("port_security_enabled"))
         for driver in desk.service.settings.drivers {
             guard let binding = driver.bind(question) else { continue }
-            let details = JSON.object(JSON.Object(
-                binding.details.sorted { $0.key < $1.key }.map { JSON.Member(name: $0.key, value: $0.value) }))
+            let details = JSON.object(
+                JSON.Object(
+                    binding.details.sorted { $0.key < $1.key }.map { JSON.Member(name: $0.key, value: $0.value) }))
             return set(&port, binding.interface, details, port.flag("admin_state_up") ? binding.status : "DOWN")
         }
         set(&port, "binding_failed", [:], "DOWN")
@@ -143,7 +145,8 @@ extension PortRows {
         if let wish = changes["mac_address"], wish != before["mac_address"], before.text("binding:host_id") != "" {
             throw .clash(
                 "PortBound",
-                "Unable to complete operation on port \(before.id), port is already bound, port type: \(before.text("binding:vif_type") ?? ""), old_mac \(before.text("mac_address") ?? ""), new_mac \(mac).")
+                "Unable to complete operation on port \(before.id), port is already bound, port type: \(before.text("binding:vif_type") ?? ""), old_mac \(before.text("mac_address") ?? ""), new_mac \(mac)."
+            )
         }
         if changes.has("allowed_address_pairs") || changes.has("port_security_enabled") {
             changes["allowed_address_pairs"] = .array(try pairs(after, mac))
@@ -160,7 +163,7 @@ extension PortRows {
             try bind(&after, network, desk)
             for name in ["binding:vif_type", "binding:vif_details", "status"] { changes[name] = after[name] }
         }
-        do throws(Failure) { try desk.change(.port, before.id, changes) } catch where error.kind == .conflict {
+        do throws(Failure) { try desk.change(.port, before.id, changes) } catch  where error.kind == .conflict {
             throw macIsTaken(mac, network.id)
         }
     }

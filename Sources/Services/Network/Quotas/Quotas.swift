@@ -31,7 +31,8 @@ enum Quotas {
             Endpoint("GET", "/quotas/{project}", "Show a project's quotas", access: seen, show),
             Endpoint("GET", "/quotas/{project}/default", "Show the quotas of every project", access: seen, defaults),
             Endpoint("GET", "/quotas/{project}/details", "Show a project's quotas and use", access: seen, details),
-            Endpoint("PUT", "/quotas/{project}", "Change a project's quotas", access: changed, body: .json(body), update),
+            Endpoint(
+                "PUT", "/quotas/{project}", "Change a project's quotas", access: changed, body: .json(body), update),
             Endpoint("DELETE", "/quotas/{project}", "Go back to the default quotas", access: changed, delete),
         ]
     }()
@@ -68,7 +69,9 @@ enum Quotas {
 
     private static func show(_ call: Call<Network>) async throws(Failure) -> Reply {
         try require("get_quota", call["project"], call)
-        let limits = try await call.service.database.read { try Desk($0, call.service, call).limits(of: call["project"]) }
+        let limits = try await call.service.database.read {
+            try Desk($0, call.service, call).limits(of: call["project"])
+        }
         return reply(limits)
     }
 
@@ -116,7 +119,8 @@ enum Quotas {
         try require("delete_quota", call["project"], call)
         try await call.service.database.write { tx in
             guard try tx.run("DELETE FROM network_quota WHERE project_id = \(call["project"])") > 0 else {
-                throw Failure.missing("ProjectQuotaNotFound", "Quota for project \(call["project"]) could not be found.")
+                throw Failure.missing(
+                    "ProjectQuotaNotFound", "Quota for project \(call["project"]) could not be found.")
             }
         }
         return .noContent

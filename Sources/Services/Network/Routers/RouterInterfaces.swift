@@ -35,7 +35,9 @@ enum RouterInterfaces {
         try desk.change(.router, router.id, changes)
         let changed = try desk.get(.router, router.id)
         let names = ["id", "name", "tenant_id", "routes"]
-        return Document([.init(name: "router", value: .object(Document(changed.members.filter { names.contains($0.name) })))])
+        return Document([
+            .init(name: "router", value: .object(Document(changed.members.filter { names.contains($0.name) })))
+        ])
     }
 
     /// `PUT /routers/{id}/VERB`
@@ -92,7 +94,8 @@ extension Desk {
         var known = try interfaceSubnets(of: router)
         let gateway = try get(.router, router)["external_gateway_info"]?["network_id"]?.string
         if let gateway { known += try subnets(of: gateway) }
-        let own = Set(try interfaces(of: router).flatMap { $0.objects("fixed_ips") }.compactMap { $0.text("ip_address") })
+        let own = Set(
+            try interfaces(of: router).flatMap { $0.objects("fixed_ips") }.compactMap { $0.text("ip_address") })
         for route in routes {
             let nexthop = route.text("nexthop") ?? ""
             guard let address = IPAddress(nexthop), known.contains(where: { $0.cidr.contains(address) }) else {
@@ -188,7 +191,8 @@ extension Desk {
             .init(name: "port_id", value: .string(port.id)),
             .init(name: "network_id", value: port["network_id"] ?? .null),
             .init(name: "subnet_id", value: .optional(subnets.first)),
-            .init(name: "subnet_ids", value: .strings(subnets)), .init(name: "tags", value: .strings(router.texts("tags"))),
+            .init(name: "subnet_ids", value: .strings(subnets)),
+            .init(name: "tags", value: .strings(router.texts("tags"))),
         ])
     }
 
@@ -240,7 +244,9 @@ extension Desk {
             )
         }
         let network = try find(.subnet, subnet)?.text("cidr").flatMap { IPNetwork($0) }
-        let hops = try get(.router, router).objects("routes").compactMap { $0.text("nexthop").flatMap { IPAddress($0) } }
+        let hops = try get(.router, router).objects("routes").compactMap {
+            $0.text("nexthop").flatMap { IPAddress($0) }
+        }
         guard let network, hops.contains(where: { network.contains($0) }) else { return }
         throw .clash(
             "RouterInterfaceInUseByRoute",

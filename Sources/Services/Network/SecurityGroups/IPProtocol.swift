@@ -63,7 +63,8 @@ enum IPProtocol {
             throw .input("Invalid value for ICMP code (port_range_max) \(code). It must be 0 to 255")
         }
         guard type != nil || code == nil else {
-            throw .input("ICMP code (port-range-max) \(code ?? 0) is provided but ICMP type (port-range-min) is missing")
+            throw .input(
+                "ICMP code (port-range-max) \(code ?? 0) is provided but ICMP type (port-range-min) is missing")
         }
     }
 }

@@ -1,5 +1,6 @@
 import API
 import Base
+import Policy
 import SQL
 
 extension Resource {
@@ -12,7 +13,8 @@ extension Resource {
             Attribute("stateful", .boolean, set: .always, .looseBoolean, or: .value(true)),
             Attribute("security_group_rules", nil),
         ] + Attribute.standard,
-        create: SecurityGroupRows.create, update: SecurityGroupRows.update, delete: SecurityGroupRows.delete,
+        prepare: SecurityGroupRows.prepare, create: SecurityGroupRows.create, update: SecurityGroupRows.update,
+        delete: SecurityGroupRows.delete,
         derive: SecurityGroupRows.derive)
 }
 
@@ -35,6 +37,17 @@ enum SecurityGroupRows {
         )
         """,
         "CREATE INDEX network_security_group_project ON network_security_group (project_id)")
+
+    /// Whoever looks for groups finds the default one.
+    static func prepare(_ call: Call<Network>) async throws(Failure) {
+        guard let project = call.caller.projectID, !call.caller.roles.isEmpty else { return }
+        let database = call.service.database
+        let known = try await database.read { tx in
+            try tx.exists("SELECT 1 FROM network_security_group WHERE default_of = \(project)")
+        }
+        guard !known else { return }
+        _ = try await database.write { try Desk($0, call.service, call).ensureDefaultGroup(of: project) }
+    }
 
     static func create(_ draft: inout Document, _ desk: Desk) throws(Failure) {
         try requireOtherName(draft)

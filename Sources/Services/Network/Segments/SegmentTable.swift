@@ -27,7 +27,7 @@ extension Segment {
                     "network_id": network, "network_type": type, "physical_network": physical ?? "",
                     "segmentation_id": number ?? 0, "place": place(network),
                 ])
-        } catch where error.kind == .conflict {
+        } catch  where error.kind == .conflict {
             throw isTaken
         }
     }
@@ -41,7 +41,8 @@ extension Segment {
         case SegmentType.vlan.name:
             .clash(
                 "VlanIdInUse",
-                "Unable to create the network. The VLAN \(number ?? 0) on physical network \(physical ?? "") is in use.")
+                "Unable to create the network. The VLAN \(number ?? 0) on physical network \(physical ?? "") is in use."
+            )
         default:
             .clash("TunnelIdInUse", "Unable to create the network. The tunnel ID \(number ?? 0) is in use.")
         }
@@ -119,7 +120,8 @@ extension Desk {
                 throw .input("provider:segmentation_id specified for \(type) network")
             }
             guard numbers.contains(number) else {
-                throw .input("provider:segmentation_id out of range (\(numbers.lowerBound) through \(numbers.upperBound))")
+                throw .input(
+                    "provider:segmentation_id out of range (\(numbers.lowerBound) through \(numbers.upperBound))")
             }
         }
         if let physical, !settings.physicalNetworks.contains(physical) {

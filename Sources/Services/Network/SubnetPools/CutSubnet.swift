@@ -8,7 +8,8 @@ extension Desk {
         let version = draft.integer("ip_version") ?? 4
         guard pool.integer("ip_version") == version else {
             throw .badRequest(
-                "subnets", "Cannot allocate IPv\(version) subnet from IPv\(pool.integer("ip_version") ?? 0) subnet pool")
+                "subnets", "Cannot allocate IPv\(version) subnet from IPv\(pool.integer("ip_version") ?? 0) subnet pool"
+            )
         }
         let wanted = draft.text("cidr").flatMap { IPNetwork($0) }
         let length = wanted?.prefix ?? draft.integer("prefixlen") ?? pool.integer("default_prefixlen") ?? 0
@@ -18,7 +19,8 @@ extension Desk {
         }
         try requirePoolQuota(pool, length, draft.project)
         let prefixes = pool.texts("prefixes").compactMap { IPNetwork($0) }
-        let free = wanted.map { SubnetPoolSpace(prefixes, taken).isFree($0) ? $0 : nil }
+        let free =
+            wanted.map { SubnetPoolSpace(prefixes, taken).isFree($0) ? $0 : nil }
             ?? SubnetPoolSpace(prefixes, taken).first(length)
         guard let free else {
             throw .clash(

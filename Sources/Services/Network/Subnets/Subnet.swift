@@ -92,7 +92,8 @@ enum SubnetRows {
         }
         let gateway = draft.has("gateway_ip") ? draft.text("gateway_ip").flatMap { IPAddress($0) } : cidr.firstHost
         draft["gateway_ip"] = .optional(gateway?.description)
-        let given = draft.has("allocation_pools") ? draft.objects("allocation_pools").compactMap { AddressRange($0) } : nil
+        let given =
+            draft.has("allocation_pools") ? draft.objects("allocation_pools").compactMap { AddressRange($0) } : nil
         let pools = try given.map { given throws(Failure) in try SubnetCheck.pools(given, cidr, gateway) }
         draft["allocation_pools"] = .array((pools ?? cidr.pools(without: gateway)).map(\.json))
         try desk.insert(.subnet, draft)

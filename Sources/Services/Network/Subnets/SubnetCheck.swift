@@ -58,7 +58,9 @@ struct SubnetCheck {
             mode.map { ["slaac", "dhcpv6-stateless"].contains($0) } ?? false
         }
         guard !isAutomatic || cidr.prefix == 64 else {
-            throw .input("Invalid CIDR \(cidr) for IPv6 address mode. OpenStack uses the EUI-64 address format, which requires the prefix to be /64")
+            throw .input(
+                "Invalid CIDR \(cidr) for IPv6 address mode. OpenStack uses the EUI-64 address format, which requires the prefix to be /64"
+            )
         }
     }
 
