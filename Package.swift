@@ -67,6 +67,7 @@ let package = Package(
         service("Compute", "Bus", "Contracts", "Crypto", "IO", "Trace", "Workflow"),
         service("Identity", "Contracts", "Crypto", "IO"),
         service("Image", "Crypto", "IO"),
+        service("Network"),
         service("Placement", "Contracts"),
 
         agent("ComputeNode", "Bus", "Contracts", "Crypto", "HTTP", "API"),
@@ -81,6 +82,7 @@ let package = Package(
                 "ComputeNode",
                 "Identity",
                 "Image",
+                "Network",
                 "Placement",
             ]),
         .executableTarget(
@@ -96,7 +98,9 @@ let package = Package(
         tests("Crypto", "Crypto", "Base"),
         tests("HTTP", "HTTP", "IO", "Base"),
         tests("Identity", "Identity", "CloudTesting", "API", "Base", "Crypto", "HTTP", "Policy", "SQL"),
+        tests("Image", "Image", "CloudTesting", "API", "Base", "Crypto", "HTTP", "IO", "SQL"),
         tests("IO", "IO", "Base"),
+        tests("Network", "Network", "CloudTesting", "API", "Base", "HTTP", "SQL"),
         tests("Placement", "Placement", "Contracts", "CloudTesting", "API", "Base", "HTTP", "Policy", "SQL"),
         tests("Policy", "Policy", "SQL", "Base"),
         tests("Programs", "Programs", "Base", "Trace"),

@@ -8,6 +8,7 @@ import HTTP
 import IO
 import Identity
 import Image
+import Network
 import Placement
 import SQL
 package import Trace
@@ -22,6 +23,7 @@ package struct Cloud: Sendable {
     private let database: Database
     private let identity: Identity
     private let image: ImageService
+    private let network: Network
     private let conductor: Conductor
     private let node: ComputeNode
     private let bus: LocalBus
@@ -46,6 +48,7 @@ package struct Cloud: Sendable {
             database: database, world: world,
             store: try FileStore(
                 folder: settings.data.images, pool: Pool(name: "image files", threads: 4), chance: world.chance))
+        network = Network(database: database, world: world)
         let placement = Placement(database: database, world: world)
 
         let neighbours = Compute.Neighbours(
@@ -65,7 +68,7 @@ package struct Cloud: Sendable {
             network: switchboard.neighbour("network", asker: "compute-node"), tokens: identity,
             cache: settings.data.imageCache, world: world, log: log)
 
-        services = [identity.api, image.api, placement.api, compute.api]
+        services = [identity.api, image.api, network.api, placement.api, compute.api]
         door = try Door(services, gateway: settings.gateway, authenticator: identity, world: world, log: log)
         switchboard.connect(door)
     }
@@ -76,6 +79,7 @@ package struct Cloud: Sendable {
             (service: "workflow", migrations: [Run.created]),
             (service: "identity", migrations: Identity.migrations),
             (service: "image", migrations: ImageService.migrations),
+            (service: "network", migrations: Network.migrations),
             (service: "placement", migrations: Placement.migrations),
             (service: "compute", migrations: Compute.migrations),
         ]
@@ -93,6 +97,7 @@ package struct Cloud: Sendable {
     private static let listed: [(type: String, name: String, service: String, path: String)] = [
         (type: "identity", name: "keystone", service: "identity", path: "/v3"),
         (type: "image", name: "glance", service: "image", path: ""),
+        (type: "network", name: "neutron", service: "network", path: ""),
         (type: "placement", name: "placement", service: "placement", path: ""),
         (type: "compute", name: "nova", service: "compute", path: "/v2.1"),
     ]
@@ -114,6 +119,7 @@ package struct Cloud: Sendable {
                     Bootstrap.Listed(type: $0.type, name: $0.name, url: settings.url(of: $0.service) + $0.path)
                 }))
         try ClientFiles(settings).write(passwords)
+        if isNew, let project = try await identity.adminProject() { try await network.bootstrap(project: project) }
         conductor.serve()
         node.serve()
         try await node.report()

@@ -33,7 +33,7 @@ struct Household: Sendable {
     ) async throws {
         identity = try await Identity.fixture(location, clock: clock, change)
         talk = try Conversation(
-            [identity.api], definitions: Identity.definitions, authenticator: identity, world: identity.world)
+            [identity.api], authenticator: identity, world: identity.world)
         let answer = await talk.send(
             "POST", "/identity/v3/auth/tokens",
             [

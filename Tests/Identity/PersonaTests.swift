@@ -39,7 +39,8 @@ import Testing
 
     @Test func whoHasNoRoleThatCountsMayNothingThatARuleGuards() async {
         for entry in entries where !entry.isForAnyone {
-            let answer = await talk.send(entry.method, entry.target(), entry.example, token: Persona.nobody.token, headers: subject)
+            let answer = await talk.send(
+                entry.method, entry.target(), entry.example, token: Persona.nobody.token, headers: subject)
             #expect([403, 404].contains(answer.status), "\(entry): \(answer.status) \(answer.text)")
         }
     }

@@ -20,7 +20,7 @@ extension ImageService {
         return service
     }
 
-    func conversation() throws -> Conversation { try Conversation([api], definitions: ImageService.definitions) }
+    func conversation() throws -> Conversation { try Conversation([api]) }
 }
 
 extension Conversation {

@@ -3,6 +3,8 @@ indirect enum Check: Sendable, Hashable {
     case always
     case never
     case role(String)
+    /// A role of the service that passes the user's token on.
+    case serviceRole(String)
     case rule(String)
     /// `left:right`: an attribute of the caller or a literal, against an attribute of the target or a literal.
     case equal(left: Operand, right: Operand)
@@ -26,6 +28,8 @@ extension Check {
         case .always: return .everywhere
         case .never: return .nowhere
         case .role(let name): return caller.has(role: name) ? .everywhere : .nowhere
+        case .serviceRole(let name):
+            return caller.serviceRoles.contains { $0.equalsIgnoringCase(name) } ? .everywhere : .nowhere
         case .rule(let name):
             return rules[name]?.remainder(for: caller, rules: rules, depth: depth + 1) ?? .nowhere
         case .equal(let left, let right): return Check.compare(left, right, caller)

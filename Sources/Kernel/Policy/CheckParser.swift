@@ -76,8 +76,21 @@ struct CheckParser {
         switch kind {
         case "role": .role(match)
         case "rule": .rule(match)
+        case "field": field(match)
+        case "service_roles": .serviceRole(match)
         default: .equal(left: left(kind), right: right(match))
         }
+    }
+
+    /// `field:networks:shared=True` asks for a value of the target, `field:port:device_owner=~^network:` for its start.
+    private func field(_ match: String) -> Check {
+        let condition = match.firstIndex(of: ":").map { String(match[match.index(after: $0)...]) } ?? match
+        let equals = condition.lastIndex(of: "=")
+        guard !condition.contains("=~"), let equals else {
+            return .equal(left: .literal("True"), right: .target(condition))
+        }
+        let value = String(condition[condition.index(after: equals)...])
+        return .equal(left: .literal(value), right: .target(String(condition[..<equals])))
     }
 
     private func left(_ kind: String) -> Check.Operand {

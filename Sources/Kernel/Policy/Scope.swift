@@ -41,16 +41,22 @@ extension Scope {
     /// The scope as a condition on a table whose columns hold the target's attributes. An attribute that the table does
     /// not have matches nothing, so that a rule about something else never widens a query.
     package func condition(_ columns: [String: StaticString]) -> SQL {
+        condition { name, value in
+            guard let column = columns[name] else { return nil }
+            guard let value else { return "\(SQL.raw(column)) IS NULL" }
+            return "\(SQL.raw(column)) = \(value)"
+        }
+    }
+
+    /// The same where an attribute is more than a column: `term` says when it has the value, nil if it never does.
+    package func condition(_ term: (_ name: String, _ value: String?) -> SQL?) -> SQL {
         switch self {
         case .everywhere: return "1 = 1"
         case .nowhere: return "1 = 0"
-        case .when(let name, let value):
-            guard let column = columns[name] else { return "1 = 0" }
-            guard let value else { return "\(SQL.raw(column)) IS NULL" }
-            return "\(SQL.raw(column)) = \(value)"
-        case .not(let scope): return "NOT (\(scope.condition(columns)))"
-        case .all(let scopes): return "(\(SQL.joined(scopes.map { $0.condition(columns) }, by: " AND ")))"
-        case .any(let scopes): return "(\(SQL.joined(scopes.map { $0.condition(columns) }, by: " OR ")))"
+        case .when(let name, let value): return term(name, value) ?? "1 = 0"
+        case .not(let scope): return "NOT (\(scope.condition(term)))"
+        case .all(let scopes): return "(\(SQL.joined(scopes.map { $0.condition(term) }, by: " AND ")))"
+        case .any(let scopes): return "(\(SQL.joined(scopes.map { $0.condition(term) }, by: " OR ")))"
         }
     }
 

@@ -42,6 +42,12 @@ extension Identity {
         return try await database.read { try $0.user(named: "admin", in: domain) != nil }
     }
 
+    /// The administrator's project: what the cloud itself owns is in it.
+    package func adminProject() async throws(Failure) -> String? {
+        let domain = settings.defaultDomain
+        return try await database.read { try $0.project(named: "admin", in: domain)?.id.text }
+    }
+
     /// Makes what is missing and leaves what is there; only the catalog's URLs follow where the cloud now answers.
     package func bootstrap(_ bootstrap: Bootstrap) async throws(Failure) {
         if try await !isBootstrapped() {

@@ -1,0 +1,168 @@
+import API
+import Base
+import SQL
+
+/// What an RBAC policy grants: the use of one thing to one project, or to everybody.
+enum AccessPolicy {
+    enum Action: String, SQL.Bindable {
+        case shared = "access_as_shared"
+        case external = "access_as_external"
+    }
+
+    static let everybody = "*"
+
+    static let created = Migration(
+        "create rbac",
+        """
+        CREATE TABLE network_rbac (
+            id          VARCHAR(36)  NOT NULL PRIMARY KEY,
+            project_id  VARCHAR(255) NOT NULL,
+            object_type VARCHAR(64)  NOT NULL,
+            object_id   VARCHAR(36)  NOT NULL,
+            target      VARCHAR(255) NOT NULL,
+            action      VARCHAR(64)  NOT NULL,
+            UNIQUE (object_id, target, action)
+        )
+        """)
+
+    /// The ids of the things of a kind that somebody was given.
+    static func objects(of type: String, _ action: Action, for viewer: Viewer) -> SQL {
+        """
+        SELECT object_id FROM network_rbac
+        WHERE object_type = \(type) AND action = \(action) AND target IN (\(everybody), \(viewer.project))
+        """
+    }
+}
+
+extension Resource {
+    /// The kinds of things that can be shared, and the ways.
+    static let shareable: [String: (resource: Resource, actions: [AccessPolicy.Action])] = [
+        "network": (.network, [.shared, .external]), "subnetpool": (.subnetPool, [.shared]),
+        "address_scope": (.addressScope, [.shared]), "security_group": (.securityGroup, [.shared]),
+    ]
+
+    static let accessPolicy: Resource = Resource(
+        "rbac_policy", "rbac_policies", path: "rbac-policies", table: "network_rbac", quota: 10,
+        missing: { .missing("RbacPolicyNotFound", "RBAC policy of type rbac_policy with ID \($0) not found") },
+        attributes: [
+            .id, .project,
+            Attribute("object_type", .text, set: .create, .choice(Resource.shareable.keys.sorted()), or: .required),
+            Attribute("object_id", .text, set: .create, .text(1...36), or: .required),
+            Attribute("target_tenant", .text, column: "target", set: .always, .text(1...255), or: .required),
+            Attribute("action", .text, set: .create, .text(1...255), or: .required),
+        ],
+        create: { draft, desk throws(Failure) in try desk.grant(draft) },
+        update: { changes, before, desk throws(Failure) in
+            try desk.requireUnused(before)
+            try desk.change(.accessPolicy, before.id, changes)
+        },
+        delete: { policy, desk throws(Failure) in
+            try desk.requireUnused(policy)
+            try desk.remove(.accessPolicy, policy.id)
+        })
+}
+
+extension Desk {
+    fileprivate func grant(_ policy: Document) throws(Failure) {
+        let type = policy.text("object_type") ?? ""
+        let action = policy.text("action") ?? ""
+        guard let kind = Resource.shareable[type], kind.actions.contains(where: { $0.rawValue == action }) else {
+            let actions = Resource.shareable[type]?.actions.map(\.rawValue) ?? []
+            throw .input("Invalid action '\(action)' for object type '\(type)'. Valid actions: \(actions)")
+        }
+        let object = try visible(kind.resource, policy.text("object_id") ?? "")
+        guard isAdmin || object.project == policy.project else { throw .refused("create_rbac_policy") }
+        do throws(Failure) { try insert(.accessPolicy, policy) } catch  where error.kind == .conflict {
+            throw .clash("DuplicateSharedResource", "An RBAC policy already exists with those values.")
+        }
+    }
+
+    /// A grant stays for as long as somebody else builds on it.
+    fileprivate func requireUnused(_ policy: Document) throws(Failure) {
+        let target = policy.text("target_tenant") ?? ""
+        let object = policy.text("object_id") ?? ""
+        let others: SQL = target == AccessPolicy.everybody ? "1 = 1" : "project_id = \(target)"
+        let used: Bool
+        switch policy.text("object_type") {
+        case "network" where policy.text("action") == AccessPolicy.Action.external.rawValue:
+            used = try tx.exists(
+                """
+                SELECT 1 FROM network_router WHERE \(others)
+                AND gateway_port_id IN (SELECT id FROM network_port WHERE network_id = \(object))
+                """)
+        case "network":
+            used = try tx.exists(
+                """
+                SELECT 1 FROM network_port WHERE network_id = \(object) AND \(others) AND project_id <> ''
+                AND project_id <> (SELECT project_id FROM network_network WHERE id = \(object))
+                """)
+        case "subnetpool":
+            used = try tx.exists(
+                """
+                SELECT 1 FROM network_subnet
+                WHERE subnetpool_id = \(object) AND \(others) AND project_id <> \(policy.project)
+                """)
+        case "address_scope":
+            used = try tx.exists(
+                """
+                SELECT 1 FROM network_subnetpool
+                WHERE address_scope_id = \(object) AND \(others) AND project_id <> \(policy.project)
+                """)
+        default:
+            used = try tx.exists(
+                """
+                SELECT 1 FROM network_port p JOIN network_port_group g ON g.port_id = p.id
+                WHERE g.group_id = \(object) AND p.\(others) AND p.project_id <> \(policy.project)
+                """)
+        }
+        guard !used else {
+            throw .clash(
+                "RbacPolicyInUse",
+                "RBAC policy on object \(object) cannot be removed because other objects depend on it.")
+        }
+    }
+
+    // MARK: Sharing with everybody
+
+    /// Fills in what everybody's and the viewer's own grants say.
+    func addSharing(_ resource: Resource, to documents: inout [Document]) throws(Failure) {
+        guard resource.attribute("shared")?.kept == nil, resource.attribute("shared") != nil else { return }
+        let ids = documents.map(\.id)
+        let shared = Set(
+            try tx.rows(
+                """
+                SELECT object_id FROM network_rbac WHERE object_id IN \(.list(ids))
+                AND action = \(AccessPolicy.Action.shared) AND target IN (\(AccessPolicy.everybody), \(viewer.project))
+                """
+            ) { try $0.text("object_id") })
+        for index in documents.indices { documents[index]["shared"] = .bool(shared.contains(documents[index].id)) }
+    }
+
+    func share(
+        _ resource: Resource, _ id: String, of project: String, _ action: AccessPolicy.Action = .shared
+    ) throws(Failure) {
+        try tx.insert(
+            into: "network_rbac",
+            [
+                "id": newID(), "project_id": project, "object_type": resource.one, "object_id": id,
+                "target": AccessPolicy.everybody, "action": action,
+            ])
+    }
+
+    func setSharing(_ resource: Resource, _ document: Document, _ isShared: Bool) throws(Failure) {
+        guard isShared != document.flag("shared") else { return }
+        if isShared { return try share(resource, document.id, of: document.project) }
+        let grant: SQL = """
+            object_id = \(document.id) AND target = \(AccessPolicy.everybody)
+            AND action = \(AccessPolicy.Action.shared)
+            """
+        for policy in try rows(.accessPolicy, where: grant) {
+            do throws(Failure) { try requireUnused(policy) } catch  where resource.one == "network" {
+                throw .clash(
+                    "InvalidSharedSetting",
+                    "Unable to reconfigure sharing settings for network \(document.id). Multiple tenants are using it.")
+            }
+        }
+        try tx.run("DELETE FROM network_rbac WHERE \(grant)")
+    }
+}

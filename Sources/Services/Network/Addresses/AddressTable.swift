@@ -1,0 +1,97 @@
+import Base
+import SQL
+
+/// The addresses that are given. That none is given twice is the primary key's promise.
+enum Addresses {
+    static let created = Migration(
+        "create address",
+        """
+        CREATE TABLE network_address (
+            network_id  VARCHAR(36) NOT NULL,
+            address_key VARCHAR(32) NOT NULL,
+            address     VARCHAR(45) NOT NULL,
+            subnet_id   VARCHAR(36) NOT NULL,
+            port_id     VARCHAR(36) NOT NULL,
+            place       BIGINT      NOT NULL,
+            PRIMARY KEY (network_id, address_key)
+        )
+        """,
+        "CREATE INDEX network_address_port ON network_address (port_id)",
+        "CREATE INDEX network_address_subnet ON network_address (subnet_id, address_key)")
+}
+
+/// An address of a port.
+struct FixedIP: Hashable, Sendable {
+    let subnet: String
+    let address: IPAddress
+
+    var json: JSON { ["subnet_id": .string(subnet), "ip_address": .string(address.description)] }
+}
+
+extension Desk {
+    func addresses(of ports: [String]) throws(Failure) -> [String: [FixedIP]] {
+        var addresses: [String: [FixedIP]] = [:]
+        let sql: SQL = """
+            SELECT port_id, subnet_id, address_key FROM network_address
+            WHERE port_id IN \(.list(ports)) ORDER BY place, address_key
+            """
+        try tx.each(sql) { row in
+            guard let address = IPAddress(key: try row.text("address_key")) else { return }
+            addresses[try row.text("port_id"), default: []].append(
+                FixedIP(subnet: try row.text("subnet_id"), address: address))
+        }
+        return addresses
+    }
+
+    func give(_ address: FixedIP, to port: String, on network: String, place: Int) throws(Failure) {
+        do throws(Failure) {
+            try tx.insert(
+                into: "network_address",
+                [
+                    "network_id": network, "address_key": address.address.key, "address": address.address.description,
+                    "subnet_id": address.subnet, "port_id": port, "place": place,
+                ])
+        } catch  where error.kind == .conflict {
+            throw .clash(
+                "IpAddressAlreadyAllocated",
+                "IP address \(address.address) already allocated in subnet \(address.subnet)")
+        }
+    }
+
+    func take(_ addresses: [FixedIP], from port: String) throws(Failure) {
+        for address in addresses {
+            try tx.run(
+                "DELETE FROM network_address WHERE port_id = \(port) AND address_key = \(address.address.key)")
+        }
+    }
+
+    /// The first address of a subnet's pools that nobody has.
+    func freeAddress(in subnet: Subnet) throws(Failure) -> IPAddress? {
+        for pool in subnet.pools {
+            if let address = try firstFree(in: pool, of: subnet) { return address }
+        }
+        return nil
+    }
+
+    /// Walks over what is given, some hundred at a time, until there is a gap.
+    private func firstFree(in pool: AddressRange, of subnet: Subnet) throws(Failure) -> IPAddress? {
+        let step = 512
+        var candidate = pool.first
+        while candidate <= pool.last {
+            let keys = try tx.rows(
+                """
+                SELECT address_key FROM network_address WHERE subnet_id = \(subnet.id)
+                AND address_key >= \(candidate.key) AND address_key <= \(pool.last.key)
+                ORDER BY address_key LIMIT \(step)
+                """
+            ) { try $0.text("address_key") }
+            for key in keys {
+                guard key == candidate.key else { return candidate }
+                guard candidate < pool.last else { return nil }
+                candidate = candidate.advanced(by: 1)
+            }
+            if keys.count < step { return candidate }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,107 @@
+import API
+import Base
+import HTTP
+import Policy
+
+/// What this cloud's network offers beyond the bare API: only what is really there.
+enum Extensions {
+    struct Extension: Sendable {
+        let alias: String
+        let name: String
+        let description: String
+    }
+
+    private static func one(_ alias: String, _ name: String, _ description: String) -> Extension {
+        Extension(alias: alias, name: name, description: description)
+    }
+
+    static let all: [Extension] = [
+        one("address-scope", "Address scope", "Scopes within which no address means two things."),
+        one("agent", "Agents", "The agents that do the network's work, and whether they are alive."),
+        one("allowed-address-pairs", "Allowed address pairs", "Further addresses that a port may speak for."),
+        one("availability_zone", "Availability zones", "The zones that agents stand in."),
+        one("binding", "Port binding", "How a port is plugged in on its host."),
+        one("default-subnetpools", "Default subnet pools", "The pool that a subnet is cut from when none is named."),
+        one("empty-string-filtering", "Filters by nothing", "Lists may be narrowed to what has no value."),
+        one("ext-gw-mode", "Gateway modes", "Whether a router translates addresses on its way out."),
+        one("external-net", "External networks", "Networks that lead out of the cloud."),
+        one("extra_dhcp_opt", "Further DHCP options", "DHCP options of a single port."),
+        one("extraroute", "Further routes", "Static routes of a router."),
+        one("extraroute-atomic", "Single further routes", "Routes that are added and removed one by one."),
+        one("filter-validation", "Checked filters", "Filters that don't exist are refused."),
+        one("fip-port-details", "Ports of floating IPs", "The port behind a floating IP, shown with it."),
+        one("ip-substring-filtering", "Filters by parts of addresses", "Ports may be found by a part of an address."),
+        one("l2_adjacency", "Adjacency", "Whether all ports of a network are on one wire."),
+        one("metering", "Metering", "Labels and rules by which traffic is to be counted."),
+        one("net-mtu", "MTU", "The largest packet that a network carries."),
+        one("net-mtu-writable", "Writable MTU", "The largest packet may be set."),
+        one("network-ip-availability", "Use of addresses", "How many addresses are given and left."),
+        one("network_availability_zone", "Zones of networks", "The zones that a network would like to be served from."),
+        one("pagination", "Pages", "Lists in pages."),
+        one("port-security", "Port security", "Whether a port's traffic is filtered."),
+        one("project-id", "project_id", "Projects are called so."),
+        one("provider", "Provider networks", "How a network lies on the wires below."),
+        one("quota_details", "Quota details", "What of a quota is used."),
+        one("quotas", "Quotas", "How many things a project may have."),
+        one("rbac-address-scope", "Sharing of address scopes", "Address scopes may be shared with single projects."),
+        one("rbac-policies", "Sharing", "Things may be shared with single projects."),
+        one(
+            "rbac-security-groups", "Sharing of security groups", "Security groups may be shared with single projects."),
+        one("rbac-subnetpool", "Sharing of subnet pools", "Subnet pools may be shared with single projects."),
+        one("revision-if-match", "Changes to a known revision", "A change may say which revision it is meant for."),
+        one("router", "Routers", "Routers and floating IPs."),
+        one("security-group", "Security groups", "Rules about who may speak with a port."),
+        one("security-groups-normalized-cidr", "Normalised CIDRs", "The network that a rule's prefix means."),
+        one("security-groups-port-filtering", "Ports by security group", "Ports may be found by their groups."),
+        one("service-type", "Service providers", "What provides the advanced services."),
+        one("sort-key-validation", "Checked sort keys", "Sort keys that don't exist are refused."),
+        one("sorting", "Sorting", "Lists in the order that is asked for."),
+        one("standard-attr-description", "Descriptions", "Everything may be described."),
+        one("standard-attr-revisions", "Revisions", "Every change is counted."),
+        one("standard-attr-tag", "Tags", "Words that users put on things."),
+        one("standard-attr-timestamp", "Times", "When things were made and changed."),
+        one("stateful-security-group", "Stateful groups", "Whether a group remembers connections."),
+        one("subnet-service-types", "Service types of subnets", "What kind of port a subnet is for."),
+        one("subnet_allocation", "Subnet pools", "Pools from which subnets are cut."),
+    ]
+
+    static let endpoints: [Endpoint<Network>] = [
+        Endpoint("GET", "/extensions", "List extensions", access: .open) { _ in
+            .json { $0.array("extensions", of: all) { write($0, to: &$1) } }
+        },
+        Endpoint("GET", "/extensions/{alias}", "Show an extension", access: .open) { call in
+            guard let found = all.first(where: { $0.alias == call["alias"] }) else {
+                throw Failure(.notFound, "Extension with alias \(call["alias"]) does not exist")
+            }
+            return .json { json in
+                json.key("extension")
+                write(found, to: &json)
+            }
+        },
+        Endpoint(
+            "GET", "/service-providers", "List service providers",
+            access: .decided(by: Rule.named("get_service_provider"))
+        ) { call in
+            if let rule = Rule.network["get_service_provider"] { try call.require(rule) }
+            return .json { json in
+                json.array("service_providers", of: [()]) { _, json in
+                    json.object {
+                        $0.put("service_type", "L3_ROUTER_NAT")
+                        $0.put("name", "martlet")
+                        $0.put("default", true)
+                    }
+                }
+            }
+        },
+    ]
+
+    private static func write(_ extension: Extension, to json: inout JSONWriter) {
+        json.object {
+            $0.put("alias", `extension`.alias)
+            $0.put("name", `extension`.name)
+            $0.put("description", `extension`.description)
+            $0.put("updated", "2026-11-01T00:00:00-00:00")
+            $0.put("links", [])
+        }
+    }
+}

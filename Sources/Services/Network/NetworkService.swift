@@ -1,0 +1,54 @@
+package import API
+package import Base
+package import SQL
+
+/// Networks for everybody, each on wires of their own: the Networking API, version 2.0.
+///
+/// What a network, a port, a router is stands in a folder of its own as data; what the API does with things of all kinds
+/// stands in `Core`.
+package struct Network: Sendable {
+    package let database: Database
+    package let world: World
+    let settings: NetworkSettings
+
+    package init(database: Database, world: World, settings: NetworkSettings = NetworkSettings()) {
+        self.database = database
+        self.world = world
+        self.settings = settings
+    }
+
+    package var api: ServiceAPI {
+        ServiceAPI(
+            "network", port: 9696, versions: .only("2.0"), dialect: .network, service: self, bases: ["/v2.0"],
+            definitions: Network.definitions,
+            roots: Discovery.roots, endpoints: Network.endpoints)
+    }
+
+    static let resources: [Resource] = [
+        .network, .subnet, .port, .router, .floatingIP, .securityGroup, .securityGroupRule, .subnetPool, .addressScope,
+        .accessPolicy, .agent, .meteringLabel, .meteringRule,
+    ]
+
+    /// The table of contents of the API reference.
+    static let endpoints: [Endpoint<Network>] =
+        resources.flatMap(\.endpoints) + RouterInterfaces.endpoints + Quotas.endpoints + AvailabilityZones.endpoints
+        + AddressAvailability.endpoints + Extensions.endpoints
+
+    package static let migrations: [Migration] = [
+        Tags.created, AccessPolicy.created, Quotas.created, NetworkRows.created, Segment.created, SubnetRows.created,
+        PortRows.created, Addresses.created, SecurityGroupRows.created, SecurityGroupRuleRows.created,
+        RouterRows.created, FloatingIPRows.created, AddressScopeRows.created, SubnetPoolRows.created,
+        AgentRows.created, MeteringRows.created,
+    ]
+}
+
+/// What an operator may set.
+package struct NetworkSettings: Sendable {
+    package var segments = SegmentSettings()
+    /// Asked in this order how a port is to be plugged in.
+    package var drivers: [any MechanismDriver] = [SimulatedDriver()]
+    /// The host on which routers and DHCP live; empty where no host is there for them.
+    package var host = ""
+
+    package init() {}
+}
