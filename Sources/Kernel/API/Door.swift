@@ -207,7 +207,8 @@ package struct Door: Sendable {
         }
         var base = "\(request.scheme)://\(request.host ?? "localhost")"
         let port = request.local?.port
-        if port == gateway || gateway == nil {
+        // What a neighbour asks came by no port; it names the service as the gateway's callers do.
+        if port == nil || port == gateway || gateway == nil {
             guard let first = segments.first, let room = rooms.first(where: { $0.service.name == first }) else {
                 return nil
             }
