@@ -19,8 +19,7 @@ actor HTTPConnection {
     var awaitsContinue = false
 
     private let tls: TLSIdentity?
-    private let local: SocketAddress?
-    private let peer: SocketAddress?
+    private let route: HTTPRequest.Route
     private var isIdle = false
     private(set) var isStopping = false
     /// The client may still be sending: hanging up at once would destroy the answer on its way.
@@ -30,8 +29,7 @@ actor HTTPConnection {
         self.socket = socket
         self.service = service
         self.tls = tls
-        local = socket.local
-        peer = socket.peer
+        route = HTTPRequest.Route(scheme: tls == nil ? "http" : "https", peer: socket.peer, local: socket.local)
     }
 
     func serve() async {
@@ -41,7 +39,12 @@ actor HTTPConnection {
         }
         while let request = await nextRequest() {
             let response = await service.handler(request)
-            guard await answer(request, with: response) else { break }
+            if let rest = answerAtOnce(request, with: response) {
+                if rest.isEmpty { continue }
+                guard (try? await socket.write(Array(rest), by: patience)) != nil else { break }
+            } else {
+                guard await answer(request, with: response) else { break }
+            }
         }
         if mustLinger { await linger() }
     }
@@ -57,44 +60,41 @@ actor HTTPConnection {
     // MARK: The next request
 
     /// nil when the connection is over: silent for too long, closed, stopping, or unreadable (which has been answered).
+    ///
+    /// One function, since each level between it and the socket costs every request a look-up of executors.
     private func nextRequest() async -> HTTPRequest? {
-        do throws(HTTPRefusal) {
-            guard let head = try await readHead() else { return nil }
-            return try request(head)
-        } catch {
-            await refuse(error)
-            return nil
-        }
-    }
-
-    private func readHead() async throws(HTTPRefusal) -> HTTPHeadParser? {
         var parser = HTTPHeadParser(.request, limits: service.limits, start: input.place)
         var deadline: Deadline?
-        while try !parser.parse(input.bytes.span) {
-            let hasBegun = !input.isEmpty
-            if hasBegun && deadline == nil { deadline = socket.deadline(service.slowHead) }
-            do throws(Failure) {
-                guard let bytes = try await readMore(by: deadline) else { return nil }
-                input.add(bytes)
+        while true {
+            do throws(HTTPRefusal) {
+                if try parser.parse(input.bytes.span) { return try request(parser) }
             } catch {
-                if hasBegun && error.kind == .timedOut {
-                    throw HTTPRefusal(408, "The request took too long to arrive.")
-                }
+                await refuse(error)
                 return nil
             }
-            if !hasBegun { parser = HTTPHeadParser(.request, limits: service.limits, start: 0) }
+            let hasBegun = !input.isEmpty
+            if !hasBegun {
+                guard !isStopping else { return nil }
+                input.release()
+                parser = HTTPHeadParser(.request, limits: service.limits, start: 0)
+            }
+            let patience = hasBegun ? deadline ?? socket.deadline(service.slowHead) : socket.deadline(service.idle)
+            if hasBegun { deadline = patience }
+            do throws(Failure) {
+                if let bytes = try socket.readArrived() {
+                    guard !bytes.isEmpty else { return nil }
+                    input.add(bytes)
+                    continue
+                }
+                isIdle = !hasBegun
+                defer { isIdle = false }
+                try await socket.wait(.reading, by: patience)
+            } catch {
+                guard hasBegun, error.kind == .timedOut else { return nil }
+                await refuse(HTTPRefusal(408, "The request took too long to arrive."))
+                return nil
+            }
         }
-        return parser
-    }
-
-    /// - Parameter deadline: nil between requests.
-    private func readMore(by deadline: Deadline?) async throws(Failure) -> [UInt8]? {
-        if let deadline { return try await socket.read(by: deadline) }
-        guard !isStopping else { return nil }
-        input.release()
-        isIdle = true
-        defer { isIdle = false }
-        return try await socket.read(by: socket.deadline(service.idle))
     }
 
     private func request(_ head: HTTPHeadParser) throws(HTTPRefusal) -> HTTPRequest {
@@ -102,9 +102,7 @@ actor HTTPConnection {
         guard case .request(let method, let target) = head.startLine else { throw .malformed("This is no request.") }
         let framing = try HTTPFraming(request: headers, minorVersion: head.minorVersion)
         var request = try HTTPRequest(head: head, headers: headers, method: method, target: target)
-        request.scheme = tls == nil ? "http" : "https"
-        request.peer = peer
-        request.local = local
+        request.route = route
         input.begin(framing.body, at: head.end)
         awaitsContinue = framing.expectsContinue
         message += 1

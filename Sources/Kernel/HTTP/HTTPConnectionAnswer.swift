@@ -15,6 +15,26 @@ extension HTTPConnection: HTTPBodySink {
     /// What is sent of a large body before its time limit begins anew.
     private static let sentAtOnce = 1024 * 1024
 
+    /// The usual case, a small answer on a connection that goes on, without a wait. What the kernel had no room for is
+    /// returned; nil if there is more to this answer.
+    func answerAtOnce(_ request: HTTPRequest, with response: HTTPResponse) -> ArraySlice<UInt8>? {
+        guard let framing, framing.keepsAlive, !isStopping, input.isBodyDone, request.method != "HEAD",
+            let body = response.body.held, body.count <= HTTPConnection.smallBody,
+            body.isEmpty || HTTPConnection.mayHaveBody(response.status), !response.headers.contains("connection")
+        else { return nil }
+        let output = small(response, body, keepsAlive: true)
+        guard let sent = try? socket.writeAtOnce(output) else { return output[...] }
+        return output[sent...]
+    }
+
+    private func small(_ response: HTTPResponse, _ body: [UInt8], keepsAlive: Bool) -> [UInt8] {
+        var output: [UInt8] = []
+        output.reserveCapacity(512 + body.count)
+        writeHead(response, isHead: false, keepsAlive: keepsAlive, to: &output)
+        output.append(contentsOf: body)
+        return output
+    }
+
     /// Whether the connection can take another request afterwards.
     func answer(_ request: HTTPRequest, with response: HTTPResponse) async -> Bool {
         guard let framing else { return false }
@@ -39,24 +59,23 @@ extension HTTPConnection: HTTPBodySink {
     }
 
     func write(_ response: HTTPResponse, isHead: Bool, keepsAlive: Bool) async throws(Failure) {
-        var output: [UInt8] = []
-        if case .bytes(let body) = response.body, !isHead, HTTPConnection.mayHaveBody(response.status) {
-            let isSmall = body.count <= HTTPConnection.smallBody
-            output.reserveCapacity(512 + (isSmall ? body.count : 0))
-            writeHead(response, isHead: false, keepsAlive: keepsAlive, to: &output)
-            if isSmall { output.append(contentsOf: body) }
-            try await socket.write(output, moreFollows: !isSmall, by: patience)
-            if !isSmall { try await send(body) }
+        let hasBody = !isHead && HTTPConnection.mayHaveBody(response.status)
+        if case .bytes(let body) = response.body, hasBody, body.count <= HTTPConnection.smallBody {
+            try await socket.write(small(response, body, keepsAlive: keepsAlive), by: patience)
             return
         }
+        var output: [UInt8] = []
         output.reserveCapacity(512)
         writeHead(response, isHead: isHead, keepsAlive: keepsAlive, to: &output)
-        guard !isHead, HTTPConnection.mayHaveBody(response.status) else {
+        guard hasBody else {
             try await socket.write(output, by: patience)
             return
         }
         switch response.body {
-        case .none, .bytes, .webSocket: try await socket.write(output, by: patience)
+        case .none, .webSocket: try await socket.write(output, by: patience)
+        case .bytes(let body):
+            try await socket.write(output, moreFollows: true, by: patience)
+            try await send(body)
         case .file(let slice):
             try await socket.write(output, moreFollows: slice.length > 0, by: patience)
             try await send(slice)
@@ -66,7 +85,7 @@ extension HTTPConnection: HTTPBodySink {
         }
     }
 
-    private var patience: Deadline { socket.deadline(service.slowBody) }
+    var patience: Deadline { socket.deadline(service.slowBody) }
 
     // MARK: The head
 
@@ -194,6 +213,15 @@ extension HTTPConnection: HTTPBodySink {
 }
 
 extension HTTPResponse.Body {
+    /// What is there already.
+    var held: [UInt8]? {
+        switch self {
+        case .none: []
+        case .bytes(let bytes): bytes
+        case .file, .stream, .webSocket: nil
+        }
+    }
+
     var isNone: Bool {
         if case .none = self { return true }
         return false

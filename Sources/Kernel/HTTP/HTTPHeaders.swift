@@ -52,12 +52,10 @@ package struct HTTPHeaders: Sendable {
 
     /// Line breaks and other control characters become blanks: a value never becomes a second header.
     package mutating func append(_ name: String, _ value: String) {
-        var name = name
-        var value = value
         let nameStart = bytes.count
-        name.withUTF8 { for byte in $0 { bytes.append(HTTPSyntax.isToken(byte) ? byte : UInt8(ascii: "-")) } }
+        bytes.append(text: name, replacing: UInt8(ascii: "-"), unless: HTTPSyntax.isToken)
         let valueStart = bytes.count
-        value.withUTF8 { for byte in $0 { bytes.append(HTTPSyntax.isValue(byte) ? byte : HTTPSyntax.blank) } }
+        bytes.append(text: value, replacing: HTTPSyntax.blank, unless: HTTPSyntax.isValue)
         fields.append(Field(name: nameStart..<valueStart, value: valueStart..<bytes.count))
     }
 

@@ -10,12 +10,7 @@ package struct HTTPRequest: Sendable {
     package var query: String?
     package var headers: HTTPHeaders
     package var body: HTTPBody
-    /// `http` or `https`.
-    package var scheme: String
-    /// Who asks; nil in a request that is made, not received.
-    package var peer: SocketAddress?
-    /// Which address and port were asked.
-    package var local: SocketAddress?
+    var route: Route
     /// The host and port of a target that is a whole URL, which then count more than the Host header.
     var authority: String?
 
@@ -28,16 +23,36 @@ package struct HTTPRequest: Sendable {
         (path, query) = HTTPRequest.split(target)
         self.headers = headers
         self.body = body
-        self.scheme = scheme
-        self.peer = peer
-        self.local = local
+        route = Route(scheme: scheme, peer: peer, local: local)
     }
+
+    /// `http` or `https`.
+    package var scheme: String { route.scheme }
+
+    /// Who asks; nil in a request that is made, not received.
+    package var peer: SocketAddress? { route.peer }
+
+    /// Which address and port were asked.
+    package var local: SocketAddress? { route.local }
 
     /// With its port, if the client named one.
     package var host: String? { authority ?? headers["host"] }
 
     /// Path and query.
     package var target: String { query.map { path + "?" + $0 } ?? path }
+
+    /// Which way it came: the same for all requests of a connection, which share it.
+    final class Route: Sendable {
+        let scheme: String
+        let peer: SocketAddress?
+        let local: SocketAddress?
+
+        init(scheme: String, peer: SocketAddress?, local: SocketAddress?) {
+            self.scheme = scheme
+            self.peer = peer
+            self.local = local
+        }
+    }
 
     private static func split(_ target: String) -> (path: String, query: String?) {
         guard let mark = target.utf8.firstIndex(of: UInt8(ascii: "?")) else { return (target, nil) }

@@ -81,6 +81,14 @@ extension [UInt8] {
         text.withUTF8Buffer { append(contentsOf: $0) }
     }
 
+    /// The text, with each byte replaced that isn't allowed there.
+    mutating func append(text: String, replacing replacement: UInt8, unless isAllowed: (UInt8) -> Bool) {
+        var text = text
+        let start = count
+        text.withUTF8 { append(contentsOf: $0) }
+        for place in start..<count where !isAllowed(self[place]) { self[place] = replacement }
+    }
+
     mutating func append(decimal value: Int) {
         if value >= 10 { append(decimal: value / 10) }
         append(UInt8(ascii: "0") + UInt8(value % 10))

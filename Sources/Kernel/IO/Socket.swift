@@ -59,13 +59,16 @@ package final class Socket: Watcher, @unchecked Sendable {
     /// What has arrived, at most `limit` bytes; waits if that is nothing. nil when the other end has closed its side.
     package func read(upTo limit: Int = usualRead, by deadline: Deadline = .never) async throws(Failure) -> [UInt8]? {
         while true {
-            let bytes = if let tls { try take(upTo: limit, through: tls) } else { try take(upTo: limit) }
-            if let bytes { return bytes.isEmpty ? nil : bytes }
+            if let bytes = try readArrived(upTo: limit) { return bytes.isEmpty ? nil : bytes }
             try await wait(.reading, by: deadline)
         }
     }
 
-    /// nil: nothing there yet; empty: the end.
+    /// As `read`, without waiting. nil: nothing there yet; empty: the end.
+    package func readArrived(upTo limit: Int = usualRead) throws(Failure) -> [UInt8]? {
+        if let tls { try take(upTo: limit, through: tls) } else { try take(upTo: limit) }
+    }
+
     func take(upTo limit: Int) throws(Failure) -> [UInt8]? {
         try requireOpen()
         guard canRead, limit > 0 else { return nil }
@@ -109,6 +112,17 @@ package final class Socket: Watcher, @unchecked Sendable {
         } else {
             try await send(bytes, moreFollows: moreFollows, by: deadline)
         }
+    }
+
+    /// As much as the kernel takes at once, for a message that usually fits; the rest is the caller's to write. Over TLS
+    /// that is nothing.
+    package func writeAtOnce(_ bytes: [UInt8]) throws(Failure) -> Int {
+        try requireOpen()
+        guard tls == nil, !isWriting else { return 0 }
+        let sent = system_send(descriptor, bytes, bytes.count, 0)
+        if sent >= 0 { return sent }
+        guard errno == EAGAIN || errno == EINTR else { throw Socket.lost(errno) }
+        return 0
     }
 
     func send(_ bytes: [UInt8], moreFollows: Bool = false, by deadline: Deadline) async throws(Failure) {
