@@ -18,7 +18,8 @@ extension Revocation {
             since = moment
         }
         let now = call.service.world.now
-        let all = try await call.service.database.read { try $0.revocations(after: 0, endingAfter: now) }.map(\.revocation)
+        let all = try await call.service.database.read { try $0.revocations(after: 0, endingAfter: now) }.map(
+            \.revocation)
         let wanted = since.map { since in all.filter { $0.issuedBefore >= since } } ?? all
         return .many("events", wanted, call) { $0.write(to: &$1) }
     }
@@ -35,5 +36,6 @@ extension Revocation {
 }
 
 extension Rule {
-    static let listRevokeEvents = Rule("identity:list_revoke_events", "List revocations", May.serviceOrAdmin)
+    static let listRevokeEvents = Rule(
+        "identity:list_revoke_events", "List revocations", May.serviceOrAdmin, for: [.system, .project])
 }
