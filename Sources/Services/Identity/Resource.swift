@@ -63,6 +63,25 @@ extension Resource {
 }
 
 extension Call<Identity> {
+    /// A token for a domain shows that domain, even to those whose rule lets them see more.
+    func isWithin(_ domain: String?) -> Bool {
+        guard let own = caller.domainID else { return true }
+        return own == domain
+    }
+
+    /// The same for a list, whose things have the domain as this attribute.
+    func scopeOfList(_ attribute: String) -> Scope {
+        guard let own = caller.domainID else { return scope }
+        return .all([scope, .when(attribute, own)])
+    }
+
+    /// The thing, if a rule lets the caller do this to it. Where handlers find things before they ask this, anybody may
+    /// learn that something isn't there: so it is with what the reference looks for first.
+    func admit<Thing: Resource>(_ thing: Thing, under rule: Rule) throws(Failure) -> Thing {
+        guard scope(under: rule).covers(thing.attribute) else { throw exchange.refusal(rule) }
+        return thing
+    }
+
     /// The link of the request itself, as lists show it.
     var ownLink: String {
         let query = request.query.map { "?" + $0 } ?? ""

@@ -34,21 +34,27 @@ extension Rule {
     // MARK: On the system
 
     static let listSystemGrantsForUser = Rule(
-        "identity:list_system_grants_for_user", "List a user's roles on the system", May.adminOrSystemReader)
+        "identity:list_system_grants_for_user", "List a user's roles on the system", May.adminOrSystemReader,
+        for: [.system, .project])
     static let checkSystemGrantForUser = Rule(
         "identity:check_system_grant_for_user", "Check whether a user has a role on the system",
-        May.adminOrSystemReader)
+        May.adminOrSystemReader, for: [.system, .project])
     static let createSystemGrantForUser = Rule(
-        "identity:create_system_grant_for_user", "Grant a user a role on the system", May.admin)
+        "identity:create_system_grant_for_user", "Grant a user a role on the system", May.admin,
+        for: [.system, .project])
     static let revokeSystemGrantForUser = Rule(
-        "identity:revoke_system_grant_for_user", "Take a user's role on the system back", May.admin)
+        "identity:revoke_system_grant_for_user", "Take a user's role on the system back", May.admin,
+        for: [.system, .project])
     static let listSystemGrantsForGroup = Rule(
-        "identity:list_system_grants_for_group", "List a group's roles on the system", May.adminOrSystemReader)
+        "identity:list_system_grants_for_group", "List a group's roles on the system", May.adminOrSystemReader,
+        for: [.system, .project])
     static let checkSystemGrantForGroup = Rule(
         "identity:check_system_grant_for_group", "Check whether a group has a role on the system",
-        May.adminOrSystemReader)
+        May.adminOrSystemReader, for: [.system, .project])
     static let createSystemGrantForGroup = Rule(
-        "identity:create_system_grant_for_group", "Grant a group a role on the system", May.admin)
+        "identity:create_system_grant_for_group", "Grant a group a role on the system", May.admin,
+        for: [.system, .project])
     static let revokeSystemGrantForGroup = Rule(
-        "identity:revoke_system_grant_for_group", "Take a group's role on the system back", May.admin)
+        "identity:revoke_system_grant_for_group", "Take a group's role on the system back", May.admin,
+        for: [.system, .project])
 }

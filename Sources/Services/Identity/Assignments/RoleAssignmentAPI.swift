@@ -44,14 +44,6 @@ extension RoleAssignment {
     }
 }
 
-extension Call<Identity> {
-    /// A token for a domain shows that domain, even to those whose reach is wider.
-    fileprivate func isWithin(_ domain: String?) -> Bool {
-        guard let own = caller.domainID else { return true }
-        return own == domain
-    }
-}
-
 extension Transaction {
     /// The tree that a list is about has to be named, and to be one that the caller may look into.
     fileprivate func allowTree(_ query: RoleAssignmentQuery, in scope: Scope, _ refusal: Failure) throws(Failure) {

@@ -41,17 +41,19 @@ extension DomainConfiguration {
 
 extension Rule {
     fileprivate static let createDomainConfig = Rule(
-        "identity:create_domain_config", "Set a domain's configuration", May.admin)
+        "identity:create_domain_config", "Set a domain's configuration", May.admin, for: [.system, .project])
     fileprivate static let getDomainConfig = Rule(
-        "identity:get_domain_config", "Show a domain's configuration", May.adminOrSystemReader)
+        "identity:get_domain_config", "Show a domain's configuration", May.adminOrSystemReader,
+        for: [.system, .project])
     fileprivate static let getSecurityCompliance = Rule(
         "identity:get_security_compliance_domain_config", "Show what passwords have to be like", May.anyone)
     fileprivate static let updateDomainConfig = Rule(
-        "identity:update_domain_config", "Change a domain's configuration", May.admin)
+        "identity:update_domain_config", "Change a domain's configuration", May.admin, for: [.system, .project])
     fileprivate static let deleteDomainConfig = Rule(
-        "identity:delete_domain_config", "Delete a domain's configuration", May.admin)
+        "identity:delete_domain_config", "Delete a domain's configuration", May.admin, for: [.system, .project])
     fileprivate static let getDomainConfigDefault = Rule(
-        "identity:get_domain_config_default", "Show the default configuration", May.adminOrSystemReader)
+        "identity:get_domain_config_default", "Show the default configuration", May.adminOrSystemReader,
+        for: [.system, .project])
 }
 
 // MARK: Handlers

@@ -12,9 +12,9 @@ extension Domain {
             "/domains", "Create a domain", may: .createDomain,
             takes: .wrapped("domain", [.required("name", name)] + fields, others: .allowed), create),
         .get("/domains/{domain_id}", "Show a domain", may: .getDomain, show),
-        .patch(
-            "/domains/{domain_id}", "Update a domain", may: .updateDomain,
-            takes: .wrapped("domain", [.optional("name", name)] + fields, others: .allowed), update),
+        Endpoint(
+            "PATCH", "/domains/{domain_id}", "Update a domain", access: .decided(by: [.updateDomain]),
+            body: .json(.wrapped("domain", [.optional("name", name)] + fields, others: .allowed)), update),
         .delete("/domains/{domain_id}", "Delete a domain", may: .deleteDomain, delete),
     ]
 
@@ -33,16 +33,18 @@ extension Rule {
     )
     static let listDomains = Rule(
         "identity:list_domains", "List domains", May.adminOrReader(ofDomain: "target.domain.id"))
-    static let createDomain = Rule("identity:create_domain", "Create a domain", May.admin)
-    static let updateDomain = Rule("identity:update_domain", "Update a domain", May.admin)
-    static let deleteDomain = Rule("identity:delete_domain", "Delete a domain", May.admin)
+    static let createDomain = Rule("identity:create_domain", "Create a domain", May.admin, for: [.system, .project])
+    static let updateDomain = Rule("identity:update_domain", "Update a domain", May.admin, for: [.system, .project])
+    static let deleteDomain = Rule("identity:delete_domain", "Delete a domain", May.admin, for: [.system, .project])
 }
 
 // MARK: Handlers
 
 extension Domain {
     static func list(_ call: Call<Identity>) async throws(Failure) -> Reply {
-        let page = try await call.service.database.read { try $0.domains(call.query, in: call.scope) }
+        let page = try await call.service.database.read {
+            try $0.domains(call.query, in: call.scopeOfList("target.domain.id"))
+        }
         return .many(page, call)
     }
 
@@ -62,7 +64,7 @@ extension Domain {
         let body = try call.fields("domain")
         let tokens = call.service.tokens
         let domain = try await call.service.database.write { tx in
-            var domain = try tx.domain(call.id("domain_id"), in: call.scope)
+            var domain = try call.admit(try tx.domain(call.id("domain_id")), under: .updateDomain)
             try domain.change(body)
             try tx.update(domain.project)
             try tokens.forgetAll(tx)

@@ -43,29 +43,33 @@ enum EndpointFilter {
 extension Rule {
     fileprivate static let listProjectsForEndpoint = Rule(
         "identity:list_projects_for_endpoint", "List the projects that are shown an endpoint",
-        May.adminOrSystemReader)
+        May.adminOrSystemReader, for: [.system, .project])
     fileprivate static let listEndpointsForProject = Rule(
-        "identity:list_endpoints_for_project", "List the endpoints that a project is shown", May.adminOrSystemReader)
+        "identity:list_endpoints_for_project", "List the endpoints that a project is shown", May.adminOrSystemReader,
+        for: [.system, .project])
     fileprivate static let checkEndpointInProject = Rule(
         "identity:check_endpoint_in_project", "Check whether a project is shown an endpoint",
-        May.adminOrSystemReader)
+        May.adminOrSystemReader, for: [.system, .project])
     fileprivate static let addEndpointToProject = Rule(
-        "identity:add_endpoint_to_project", "Show a project an endpoint", May.admin)
+        "identity:add_endpoint_to_project", "Show a project an endpoint", May.admin, for: [.system, .project])
     fileprivate static let removeEndpointFromProject = Rule(
-        "identity:remove_endpoint_from_project", "No longer show a project an endpoint", May.admin)
+        "identity:remove_endpoint_from_project", "No longer show a project an endpoint", May.admin,
+        for: [.system, .project])
     fileprivate static let listEndpointGroupsForProject = Rule(
         "identity:list_endpoint_groups_for_project", "List the endpoint groups that a project is shown",
-        May.adminOrSystemReader)
+        May.adminOrSystemReader, for: [.system, .project])
     fileprivate static let listProjectsForGroup = Rule(
         "identity:list_projects_associated_with_endpoint_group",
-        "List the projects that are shown an endpoint group", May.adminOrSystemReader)
+        "List the projects that are shown an endpoint group", May.adminOrSystemReader, for: [.system, .project])
     fileprivate static let getEndpointGroupInProject = Rule(
         "identity:get_endpoint_group_in_project", "Check whether a project is shown an endpoint group",
-        May.adminOrSystemReader)
+        May.adminOrSystemReader, for: [.system, .project])
     fileprivate static let addEndpointGroupToProject = Rule(
-        "identity:add_endpoint_group_to_project", "Show a project an endpoint group", May.admin)
+        "identity:add_endpoint_group_to_project", "Show a project an endpoint group", May.admin,
+        for: [.system, .project])
     fileprivate static let removeEndpointGroupFromProject = Rule(
-        "identity:remove_endpoint_group_from_project", "No longer show a project an endpoint group", May.admin)
+        "identity:remove_endpoint_group_from_project", "No longer show a project an endpoint group", May.admin,
+        for: [.system, .project])
 }
 
 // MARK: Endpoints

@@ -42,15 +42,18 @@ extension EndpointGroup {
 
 extension Rule {
     static let listEndpointGroups = Rule(
-        "identity:list_endpoint_groups", "List endpoint groups", May.adminOrSystemReader)
+        "identity:list_endpoint_groups", "List endpoint groups", May.adminOrSystemReader, for: [.system, .project])
     static let getEndpointGroup = Rule(
-        "identity:get_endpoint_group", "Show an endpoint group", May.adminOrSystemReader)
-    static let createEndpointGroup = Rule("identity:create_endpoint_group", "Create an endpoint group", May.admin)
-    static let updateEndpointGroup = Rule("identity:update_endpoint_group", "Update an endpoint group", May.admin)
-    static let deleteEndpointGroup = Rule("identity:delete_endpoint_group", "Delete an endpoint group", May.admin)
+        "identity:get_endpoint_group", "Show an endpoint group", May.adminOrSystemReader, for: [.system, .project])
+    static let createEndpointGroup = Rule(
+        "identity:create_endpoint_group", "Create an endpoint group", May.admin, for: [.system, .project])
+    static let updateEndpointGroup = Rule(
+        "identity:update_endpoint_group", "Update an endpoint group", May.admin, for: [.system, .project])
+    static let deleteEndpointGroup = Rule(
+        "identity:delete_endpoint_group", "Delete an endpoint group", May.admin, for: [.system, .project])
     static let listEndpointsInGroup = Rule(
         "identity:list_endpoints_associated_with_endpoint_group", "List the endpoints in a group",
-        May.adminOrSystemReader)
+        May.adminOrSystemReader, for: [.system, .project])
 }
 
 // MARK: Handlers

@@ -30,11 +30,16 @@ extension CatalogEndpoint {
 }
 
 extension Rule {
-    static let getEndpoint = Rule("identity:get_endpoint", "Show an endpoint", May.adminOrSystemReader)
-    static let listEndpoints = Rule("identity:list_endpoints", "List endpoints", May.adminOrSystemReader)
-    static let createEndpoint = Rule("identity:create_endpoint", "Create an endpoint", May.admin)
-    static let updateEndpoint = Rule("identity:update_endpoint", "Update an endpoint", May.admin)
-    static let deleteEndpoint = Rule("identity:delete_endpoint", "Delete an endpoint", May.admin)
+    static let getEndpoint = Rule(
+        "identity:get_endpoint", "Show an endpoint", May.adminOrSystemReader, for: [.system, .project])
+    static let listEndpoints = Rule(
+        "identity:list_endpoints", "List endpoints", May.adminOrSystemReader, for: [.system, .project])
+    static let createEndpoint = Rule(
+        "identity:create_endpoint", "Create an endpoint", May.admin, for: [.system, .project])
+    static let updateEndpoint = Rule(
+        "identity:update_endpoint", "Update an endpoint", May.admin, for: [.system, .project])
+    static let deleteEndpoint = Rule(
+        "identity:delete_endpoint", "Delete an endpoint", May.admin, for: [.system, .project])
 }
 
 // MARK: Handlers

@@ -15,7 +15,8 @@ extension Group {
         .patch(
             "/groups/{group_id}", "Update a group", may: .updateGroup,
             takes: .wrapped("group", [.optional("name", name)] + fields, others: .allowed), update),
-        .delete("/groups/{group_id}", "Delete a group", may: .deleteGroup, delete),
+        Endpoint(
+            "DELETE", "/groups/{group_id}", "Delete a group", access: .decided(by: [.deleteGroup]), delete),
         .get(
             "/groups/{group_id}/users", "List the users in a group", may: .listUsersInGroup, query: [Parameter("name")],
             users),
@@ -59,7 +60,10 @@ extension Rule {
 
 extension Group {
     static func list(_ call: Call<Identity>) async throws(Failure) -> Reply {
-        .many(try await call.service.database.read { try $0.groups(call.query, in: call.scope) }, call)
+        .many(
+            try await call.service.database.read {
+                try $0.groups(call.query, in: call.scopeOfList("target.group.domain_id"))
+            }, call)
     }
 
     static func show(_ call: Call<Identity>) async throws(Failure) -> Reply {
@@ -88,7 +92,7 @@ extension Group {
     static func delete(_ call: Call<Identity>) async throws(Failure) -> Reply {
         let tokens = call.service.tokens
         try await call.service.database.write { tx in
-            let group = try tx.group(call.id("group_id"), in: call.scope)
+            let group = try call.admit(try tx.group(call.id("group_id")), under: .deleteGroup)
             try tx.deleteGroup(group.id)
             try tokens.forgetAll(tx)
         }
@@ -100,7 +104,7 @@ extension Group {
             let group = try tx.group(call.id("group_id"), in: call.scope)
             return try tx.users(in: group.id, call.query)
         }
-        return .many(users, call)
+        return .many(users.filter { call.isWithin($0.domain.text) }, call)
     }
 
     static func checkUser(_ call: Call<Identity>) async throws(Failure) -> Reply {

@@ -45,9 +45,9 @@ extension Rule {
         or (domain_id:%(target.limit.domain.id)s or domain_id:%(target.limit.project.domain_id)s) \
         or (project_id:%(target.limit.project_id)s and not None:%(target.limit.project_id)s)
         """)
-    static let createLimits = Rule("identity:create_limits", "Create limits", May.admin)
-    static let updateLimit = Rule("identity:update_limit", "Update a limit", May.admin)
-    static let deleteLimit = Rule("identity:delete_limit", "Delete a limit", May.admin)
+    static let createLimits = Rule("identity:create_limits", "Create limits", May.admin, for: [.system, .project])
+    static let updateLimit = Rule("identity:update_limit", "Update a limit", May.admin, for: [.system, .project])
+    static let deleteLimit = Rule("identity:delete_limit", "Delete a limit", May.admin, for: [.system, .project])
 }
 
 // MARK: Handlers

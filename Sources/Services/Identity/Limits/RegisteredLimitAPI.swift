@@ -39,11 +39,12 @@ extension RegisteredLimit {
 extension Rule {
     static let getRegisteredLimit = Rule("identity:get_registered_limit", "Show a registered limit", May.anyone)
     static let listRegisteredLimits = Rule("identity:list_registered_limits", "List registered limits", May.anyone)
-    static let createRegisteredLimits = Rule("identity:create_registered_limits", "Register limits", May.admin)
+    static let createRegisteredLimits = Rule(
+        "identity:create_registered_limits", "Register limits", May.admin, for: [.system, .project])
     static let updateRegisteredLimit = Rule(
-        "identity:update_registered_limit", "Update a registered limit", May.admin)
+        "identity:update_registered_limit", "Update a registered limit", May.admin, for: [.system, .project])
     static let deleteRegisteredLimit = Rule(
-        "identity:delete_registered_limit", "Delete a registered limit", May.admin)
+        "identity:delete_registered_limit", "Delete a registered limit", May.admin, for: [.system, .project])
 }
 
 // MARK: Handlers

@@ -57,32 +57,38 @@ struct PolicyAssociations: Sendable {
 
 extension Rule {
     static let listEndpointsForPolicy = Rule(
-        "identity:list_endpoints_for_policy", "List the endpoints that a policy is for", May.adminOrSystemReader)
+        "identity:list_endpoints_for_policy", "List the endpoints that a policy is for", May.adminOrSystemReader,
+        for: [.system, .project])
     static let getPolicyForEndpoint = Rule(
-        "identity:get_policy_for_endpoint", "Show the policy that is for an endpoint", May.adminOrSystemReader)
+        "identity:get_policy_for_endpoint", "Show the policy that is for an endpoint", May.adminOrSystemReader,
+        for: [.system, .project])
     fileprivate static let checkPolicyForEndpoint = Rule(
         "identity:check_policy_association_for_endpoint", "Check whether a policy is for an endpoint",
-        May.adminOrSystemReader)
+        May.adminOrSystemReader, for: [.system, .project])
     fileprivate static let createPolicyForEndpoint = Rule(
-        "identity:create_policy_association_for_endpoint", "Let a policy be for an endpoint", May.admin)
+        "identity:create_policy_association_for_endpoint", "Let a policy be for an endpoint", May.admin,
+        for: [.system, .project])
     fileprivate static let deletePolicyForEndpoint = Rule(
-        "identity:delete_policy_association_for_endpoint", "Let a policy no longer be for an endpoint", May.admin)
+        "identity:delete_policy_association_for_endpoint", "Let a policy no longer be for an endpoint", May.admin,
+        for: [.system, .project])
     fileprivate static let checkPolicyForService = Rule(
         "identity:check_policy_association_for_service", "Check whether a policy is for a service",
-        May.adminOrSystemReader)
+        May.adminOrSystemReader, for: [.system, .project])
     fileprivate static let createPolicyForService = Rule(
-        "identity:create_policy_association_for_service", "Let a policy be for a service", May.admin)
+        "identity:create_policy_association_for_service", "Let a policy be for a service", May.admin,
+        for: [.system, .project])
     fileprivate static let deletePolicyForService = Rule(
-        "identity:delete_policy_association_for_service", "Let a policy no longer be for a service", May.admin)
+        "identity:delete_policy_association_for_service", "Let a policy no longer be for a service", May.admin,
+        for: [.system, .project])
     fileprivate static let checkPolicyForRegionAndService = Rule(
         "identity:check_policy_association_for_region_and_service",
-        "Check whether a policy is for a service in a region", May.adminOrSystemReader)
+        "Check whether a policy is for a service in a region", May.adminOrSystemReader, for: [.system, .project])
     fileprivate static let createPolicyForRegionAndService = Rule(
         "identity:create_policy_association_for_region_and_service", "Let a policy be for a service in a region",
-        May.admin)
+        May.admin, for: [.system, .project])
     fileprivate static let deletePolicyForRegionAndService = Rule(
         "identity:delete_policy_association_for_region_and_service",
-        "Let a policy no longer be for a service in a region", May.admin)
+        "Let a policy no longer be for a service in a region", May.admin, for: [.system, .project])
 }
 
 // MARK: Handlers

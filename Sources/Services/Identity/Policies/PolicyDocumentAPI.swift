@@ -22,11 +22,13 @@ extension PolicyDocument {
 }
 
 extension Rule {
-    static let getPolicy = Rule("identity:get_policy", "Show a policy", May.adminOrSystemReader)
-    static let listPolicies = Rule("identity:list_policies", "List policies", May.adminOrSystemReader)
-    static let createPolicy = Rule("identity:create_policy", "Create a policy", May.admin)
-    static let updatePolicy = Rule("identity:update_policy", "Update a policy", May.admin)
-    static let deletePolicy = Rule("identity:delete_policy", "Delete a policy", May.admin)
+    static let getPolicy = Rule(
+        "identity:get_policy", "Show a policy", May.adminOrSystemReader, for: [.system, .project])
+    static let listPolicies = Rule(
+        "identity:list_policies", "List policies", May.adminOrSystemReader, for: [.system, .project])
+    static let createPolicy = Rule("identity:create_policy", "Create a policy", May.admin, for: [.system, .project])
+    static let updatePolicy = Rule("identity:update_policy", "Update a policy", May.admin, for: [.system, .project])
+    static let deletePolicy = Rule("identity:delete_policy", "Delete a policy", May.admin, for: [.system, .project])
 }
 
 // MARK: Handlers

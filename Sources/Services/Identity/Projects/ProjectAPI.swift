@@ -66,7 +66,10 @@ extension Rule {
 
 extension Project {
     static func list(_ call: Call<Identity>) async throws(Failure) -> Reply {
-        .many(try await call.service.database.read { try $0.projects(call.query, in: call.scope) }, call)
+        .many(
+            try await call.service.database.read {
+                try $0.projects(call.query, in: call.scopeOfList("target.domain_id"))
+            }, call)
     }
 
     static func show(_ call: Call<Identity>) async throws(Failure) -> Reply {

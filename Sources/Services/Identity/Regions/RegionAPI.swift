@@ -27,9 +27,9 @@ extension Region {
 extension Rule {
     static let getRegion = Rule("identity:get_region", "Show a region", May.anyone)
     static let listRegions = Rule("identity:list_regions", "List regions", May.anyone)
-    static let createRegion = Rule("identity:create_region", "Create a region", May.admin)
-    static let updateRegion = Rule("identity:update_region", "Update a region", May.admin)
-    static let deleteRegion = Rule("identity:delete_region", "Delete a region", May.admin)
+    static let createRegion = Rule("identity:create_region", "Create a region", May.admin, for: [.system, .project])
+    static let updateRegion = Rule("identity:update_region", "Update a region", May.admin, for: [.system, .project])
+    static let deleteRegion = Rule("identity:delete_region", "Delete a region", May.admin, for: [.system, .project])
 }
 
 // MARK: Handlers

@@ -25,16 +25,21 @@ extension ImpliedRole {
 
 extension Rule {
     static let getImpliedRole = Rule(
-        "identity:get_implied_role", "Show that a role implies another", May.adminOrSystemReader)
+        "identity:get_implied_role", "Show that a role implies another", May.adminOrSystemReader,
+        for: [.system, .project])
     static let listImpliedRoles = Rule(
-        "identity:list_implied_roles", "List the roles that a role implies", May.adminOrSystemReader)
+        "identity:list_implied_roles", "List the roles that a role implies", May.adminOrSystemReader,
+        for: [.system, .project])
     static let checkImpliedRole = Rule(
-        "identity:check_implied_role", "Check whether a role implies another", May.adminOrSystemReader)
-    static let createImpliedRole = Rule("identity:create_implied_role", "Let a role imply another", May.admin)
+        "identity:check_implied_role", "Check whether a role implies another", May.adminOrSystemReader,
+        for: [.system, .project])
+    static let createImpliedRole = Rule(
+        "identity:create_implied_role", "Let a role imply another", May.admin, for: [.system, .project])
     static let deleteImpliedRole = Rule(
-        "identity:delete_implied_role", "Let a role no longer imply another", May.admin)
+        "identity:delete_implied_role", "Let a role no longer imply another", May.admin, for: [.system, .project])
     static let listRoleInferenceRules = Rule(
-        "identity:list_role_inference_rules", "List which roles imply which", May.adminOrSystemReader)
+        "identity:list_role_inference_rules", "List which roles imply which", May.adminOrSystemReader,
+        for: [.system, .project])
 }
 
 // MARK: Handlers

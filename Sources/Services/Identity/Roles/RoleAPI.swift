@@ -39,14 +39,19 @@ extension Rule {
         "(\(May.adminOrSystemReader)) or (role:manager and rule:domain_managed_target_role)")
     static let listRoles = Rule(
         "identity:list_roles", "List roles", "(\(May.adminOrSystemReader)) or (role:manager and not domain_id:None)")
-    static let createRole = Rule("identity:create_role", "Create a role", May.admin)
-    static let updateRole = Rule("identity:update_role", "Update a role", May.admin)
-    static let deleteRole = Rule("identity:delete_role", "Delete a role", May.admin)
-    static let getDomainRole = Rule("identity:get_domain_role", "Show a domain's role", May.adminOrSystemReader)
-    static let listDomainRoles = Rule("identity:list_domain_roles", "List a domain's roles", May.adminOrSystemReader)
-    static let createDomainRole = Rule("identity:create_domain_role", "Create a domain's role", May.admin)
-    static let updateDomainRole = Rule("identity:update_domain_role", "Update a domain's role", May.admin)
-    static let deleteDomainRole = Rule("identity:delete_domain_role", "Delete a domain's role", May.admin)
+    static let createRole = Rule("identity:create_role", "Create a role", May.admin, for: [.system, .project])
+    static let updateRole = Rule("identity:update_role", "Update a role", May.admin, for: [.system, .project])
+    static let deleteRole = Rule("identity:delete_role", "Delete a role", May.admin, for: [.system, .project])
+    static let getDomainRole = Rule(
+        "identity:get_domain_role", "Show a domain's role", May.adminOrSystemReader, for: [.system, .project])
+    static let listDomainRoles = Rule(
+        "identity:list_domain_roles", "List a domain's roles", May.adminOrSystemReader, for: [.system, .project])
+    static let createDomainRole = Rule(
+        "identity:create_domain_role", "Create a domain's role", May.admin, for: [.system, .project])
+    static let updateDomainRole = Rule(
+        "identity:update_domain_role", "Update a domain's role", May.admin, for: [.system, .project])
+    static let deleteDomainRole = Rule(
+        "identity:delete_domain_role", "Delete a domain's role", May.admin, for: [.system, .project])
 }
 
 // MARK: Handlers

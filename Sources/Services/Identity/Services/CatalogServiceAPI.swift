@@ -24,11 +24,13 @@ extension CatalogService {
 }
 
 extension Rule {
-    static let getService = Rule("identity:get_service", "Show a service", May.adminOrSystemReader)
-    static let listServices = Rule("identity:list_services", "List services", May.adminOrSystemReader)
-    static let createService = Rule("identity:create_service", "Create a service", May.admin)
-    static let updateService = Rule("identity:update_service", "Update a service", May.admin)
-    static let deleteService = Rule("identity:delete_service", "Delete a service", May.admin)
+    static let getService = Rule(
+        "identity:get_service", "Show a service", May.adminOrSystemReader, for: [.system, .project])
+    static let listServices = Rule(
+        "identity:list_services", "List services", May.adminOrSystemReader, for: [.system, .project])
+    static let createService = Rule("identity:create_service", "Create a service", May.admin, for: [.system, .project])
+    static let updateService = Rule("identity:update_service", "Update a service", May.admin, for: [.system, .project])
+    static let deleteService = Rule("identity:delete_service", "Delete a service", May.admin, for: [.system, .project])
 }
 
 // MARK: Handlers

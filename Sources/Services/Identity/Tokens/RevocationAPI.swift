@@ -36,5 +36,6 @@ extension Revocation {
 }
 
 extension Rule {
-    static let listRevokeEvents = Rule("identity:list_revoke_events", "List revocations", May.serviceOrAdmin)
+    static let listRevokeEvents = Rule(
+        "identity:list_revoke_events", "List revocations", May.serviceOrAdmin, for: [.system, .project])
 }

@@ -76,7 +76,9 @@ extension Rule {
 
 extension User {
     static func list(_ call: Call<Identity>) async throws(Failure) -> Reply {
-        .many(try await call.service.database.read { try $0.users(call.query, in: call.scope) }, call)
+        .many(
+            try await call.service.database.read { try $0.users(call.query, in: call.scopeOfList("target.domain_id")) },
+            call)
     }
 
     static func show(_ call: Call<Identity>) async throws(Failure) -> Reply {
@@ -138,7 +140,7 @@ extension User {
             let user = try tx.user(call.id("user_id"), in: call.scope)
             return try tx.groups(of: user.id, call.query)
         }
-        return .many(groups, call)
+        return .many(groups.filter { call.isWithin($0.domain.text) }, call)
     }
 
     static func projects(_ call: Call<Identity>) async throws(Failure) -> Reply {
