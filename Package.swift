@@ -64,7 +64,7 @@ let package = Package(
 
         service("Identity", "Crypto", "IO"),
 
-        agent("ComputeNode"),
+        agent("ComputeNode", "CSystem"),
 
         module("", "Cloud", ["API", "Base", "Crypto", "HTTP", "IO", "Identity", "Policy", "SQL", "Trace"]),
         .executableTarget(
