@@ -70,7 +70,7 @@ let package = Package(
         service("Network"),
         service("Placement", "Contracts"),
 
-        agent("ComputeNode", "Bus", "Contracts", "Crypto", "HTTP", "API"),
+        agent("ComputeNode", "API", "Bus", "CSystem", "Contracts", "Crypto", "HTTP"),
 
         module(
             "", "Cloud",

@@ -12,7 +12,7 @@ package struct CloudSettings: Sendable {
     package var adminPassword: String?
     package var region = "RegionOne"
     package var identity = IdentitySettings()
-    package var hypervisor = HypervisorKind.simulated
+    package var hypervisor = HypervisorKind.auto
 
     package init(data: DataDirectory = .usual) { self.data = data }
 
@@ -51,6 +51,10 @@ package struct CloudSettings: Sendable {
 
 /// What runs guests on a node.
 package enum HypervisorKind: String, Sendable, CaseIterable {
+    /// QEMU where it is installed, else simulated.
+    case auto
+    /// Guests as processes of QEMU.
+    case qemu
     /// Nodes in memory, for trying things out: no guest is real.
     case simulated
 

@@ -1,11 +1,15 @@
 import Base
 import ComputeNode
+import IO
 
-/// Which hypervisor a node uses: what the operator names.
+/// Which hypervisor a node uses: what the operator names, or what the machine has.
 enum Hypervisors {
-    static func make(_ settings: CloudSettings, _ world: World) throws(Failure) -> any Hypervisor {
-        switch settings.hypervisor {
-        case .simulated: SimulatedHypervisor(SimulatedNode(Hypervisors.simulatedSize(settings.nodeName), world: world))
+    static func make(_ settings: CloudSettings, _ loops: Loops, _ world: World) async throws(Failure) -> any Hypervisor
+    {
+        switch settings.hypervisor.resolved {
+        case .qemu: try await QEMUHypervisor(folder: settings.data.servers, loops: loops, world: world)
+        case .auto, .simulated:
+            SimulatedHypervisor(SimulatedNode(Hypervisors.simulatedSize(settings.nodeName), world: world))
         }
     }
 
@@ -16,5 +20,13 @@ enum Hypervisors {
             version: 1_000_000,
             cpu: Capacity.CPU(architecture: "x86_64", model: "simulated", vendor: "Martlet", cores: 64),
             isAccelerated: false)
+    }
+}
+
+extension HypervisorKind {
+    /// What `auto` comes to on this machine.
+    package var resolved: HypervisorKind {
+        guard self == .auto else { return self }
+        return Files.exists("/usr/bin/qemu-system-x86_64") ? .qemu : .simulated
     }
 }

@@ -27,6 +27,8 @@ package struct Cloud: Sendable {
     private let conductor: Conductor
     private let node: ComputeNode
     private let bus: LocalBus
+    private let hypervisor: any Hypervisor
+    private let loops = Loops()
     private let door: Door
     private let services: [ServiceAPI]
     private let world: World
@@ -62,8 +64,9 @@ package struct Cloud: Sendable {
         let compute = Compute(
             database: database, world: world, bus: bus, runner: conductor.runner, neighbours: neighbours,
             tokens: identity)
+        hypervisor = try await Hypervisors.make(settings, loops, world)
         node = ComputeNode(
-            host: settings.nodeName, hypervisor: try Hypervisors.make(settings, world), bus: bus,
+            host: settings.nodeName, hypervisor: hypervisor, bus: bus,
             image: switchboard.neighbour("image", asker: "compute-node"),
             network: switchboard.neighbour("network", asker: "compute-node"), tokens: identity,
             cache: settings.data.imageCache, world: world, log: log)
@@ -134,16 +137,17 @@ package struct Cloud: Sendable {
     ///
     /// - Parameter ready: called with the addresses once every one of them answers.
     package func run(ready: @escaping @Sendable ([String]) -> Void) async throws(Failure) {
-        let loops = Loops()
         let server = try HTTPServer(on: loops, listeners: listeners) { [door] in await door.respond(to: $0) }
         ready(server.addresses.map(\.description))
         let (identity, conductor, node, bus, log) = (identity, conductor, node, bus, log)
+        let hypervisor = hypervisor
         let lives: [@Sendable () async throws -> Void] = [
             { try await server.run() },
             { try await identity.run { log.error("Identity's upkeep: \($0)") } },
             { try await conductor.runner.run() },
             { try await node.run() },
             { await bus.run() },
+            { try await Cloud.watch(hypervisor) },
         ]
         let failure = await withTaskGroup(of: Failure?.self) { group in
             for life in lives { group.addTask { await Cloud.ending(life) } }
@@ -156,6 +160,12 @@ package struct Cloud: Sendable {
         await loops.stop()
         await database.close()
         if let failure, failure.kind != .unavailable { throw failure }
+    }
+
+    /// Guests that change by themselves are noticed where the driver can tell.
+    private static func watch(_ hypervisor: any Hypervisor) async throws {
+        if let telling = hypervisor as? any GuestEvents { return try await telling.run() }
+        while !Task.isCancelled { try await Task.sleep(for: .seconds(3_600)) }
     }
 
     /// How something ended that runs for ever.

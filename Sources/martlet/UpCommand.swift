@@ -31,6 +31,7 @@ extension Command {
         let cloud = try await Cloud(settings, log: log)
         try await cloud.prepare()
         for name in cloud.names { Terminal.say("service  \(name)  \(settings.url(of: name))") }
+        Terminal.say("servers  \(settings.hypervisor.resolved.rawValue)")
         try await serve(cloud, settings, started, until: stop)
         Terminal.say("stopped")
     }

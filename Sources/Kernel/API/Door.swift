@@ -88,7 +88,9 @@ package struct Door: Sendable {
             throw Failure(.notFound, "The resource could not be found.")
         }
         let (entry, names) = try choose(request.method, match, service, version)
-        let caller = try await authenticate(request, entry.access)
+        let caller = try await Tracing.span("check the token", .call, by: "identity") { () async throws(Failure) in
+            try await authenticate(request, entry.access)
+        }
         try admit(caller, request, way)
         let scope = try authorise(caller, entry.access, way)
         try service.dialect.admitMedia(of: request, for: entry)

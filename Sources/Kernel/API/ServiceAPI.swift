@@ -22,6 +22,8 @@ package struct ServiceAPI: Sendable {
     package let definitions: Policy.Definitions
     /// Whether a slash behind a path makes another path of it, as if a thing with no name were meant.
     let countsLastSlash: Bool
+    /// Rules that no endpoint is let through by, but handlers ask: who sees a server's host.
+    private let innerRules: [Rule]
     let router: Router<Int>
 
     /// An endpoint with its service inside.
@@ -48,8 +50,8 @@ package struct ServiceAPI: Sendable {
     ///   - bases: where the endpoints stand, `/v3`; more than one where old clients use another spelling.
     package init<Service>(
         _ name: String, types: [String]? = nil, port: Int, versions: VersionRange, dialect: Dialect, service: Service,
-        bases: [String],
-        definitions: Policy.Definitions = [], roots: [Endpoint<Service>], endpoints: [Endpoint<Service>],
+        bases: [String], definitions: Policy.Definitions = [], innerRules: [Rule] = [], roots: [Endpoint<Service>],
+        endpoints: [Endpoint<Service>],
         countsLastSlash: Bool = false
     ) {
         self.name = name
@@ -58,6 +60,7 @@ package struct ServiceAPI: Sendable {
         self.versions = versions
         self.dialect = dialect
         self.definitions = definitions
+        self.innerRules = innerRules
         self.countsLastSlash = countsLastSlash
         var entries: [Entry] = []
         var router = Router<Int>()
@@ -73,10 +76,10 @@ package struct ServiceAPI: Sendable {
         self.router = router
     }
 
-    /// The rules that the endpoints name, once each.
+    /// The rules that the endpoints and their handlers name, once each.
     package var rules: [Rule] {
         var seen: Set<String> = []
-        return endpoints.flatMap(\.access.rules).filter { seen.insert($0.name).inserted }
+        return (endpoints.flatMap(\.access.rules) + innerRules).filter { seen.insert($0.name).inserted }
     }
 }
 

@@ -56,6 +56,7 @@ package struct Compute: Sendable {
             "compute", port: 8774,
             versions: VersionRange("2.1", to: "2.104", header: "compute", olderHeader: "X-OpenStack-Nova-API-Version"),
             dialect: .compute, service: self, bases: ["/v2.1", "/v2"], definitions: Compute.definitions,
+            innerRules: [.seeServerHost, .seeServerFlavorSpecs, .forceHost, .removeFlavorAccess],
             roots: Compute.discovery,
             endpoints: Compute.endpoints)
     }

@@ -1,11 +1,11 @@
 import Base
-import Glibc
 
 /// An image of a disk on which nothing was ever written: valid, and next to nothing on disk.
 enum EmptyDisk {
     static func write(to path: String, format: DiskFormat, bytes: Int64) throws(Failure) {
+        try LocalFiles.remove(path)
         switch format {
-        case .raw: try write(to: path, length: bytes, pieces: [])
+        case .raw: try LocalFiles.create(path, length: bytes)
         case .qcow2: try writeQCOW2(to: path, bytes: bytes)
         case .vmdk, .vdi, .vhdx, .vhd: throw .invalid("A simulated node writes no \(format.rawValue) images.")
         }
@@ -33,21 +33,7 @@ enum EmptyDisk {
         put(UInt64(0))
         let counts: [UInt8] = [0, 0, 0, 0, 0, 2, 0, 0]
         let block: [UInt8] = [0, 1, 0, 1, 0, 1, 0, 1]
-        try write(to: path, length: 4 * cluster, pieces: [(0, header), (cluster, counts), (2 * cluster, block)])
-    }
-
-    private static func write(to path: String, length: Int64, pieces: [(Int64, [UInt8])]) throws(Failure) {
-        unlink(path)
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw unwritable(path) }
-        defer { close(descriptor) }
-        guard ftruncate(descriptor, off_t(length)) == 0 else { throw unwritable(path) }
-        for (place, bytes) in pieces {
-            guard pwrite(descriptor, bytes, bytes.count, off_t(place)) == bytes.count else { throw unwritable(path) }
-        }
-    }
-
-    private static func unwritable(_ path: String) -> Failure {
-        .unavailable("Cannot write \(path): \(String(cString: strerror(errno))).")
+        try LocalFiles.create(
+            path, length: 4 * cluster, pieces: [(0, header), (cluster, counts), (2 * cluster, block)])
     }
 }

@@ -1,0 +1,54 @@
+import Base
+import Glibc
+
+/// What is done with files and folders on a node besides reading and writing small ones.
+enum LocalFiles {
+    /// Nothing in a folder that isn't there.
+    static func names(in path: String) throws(Failure) -> [String] {
+        guard let folder = opendir(path) else {
+            guard errno == ENOENT else { throw failure("read", path) }
+            return []
+        }
+        defer { closedir(folder) }
+        var names: [String] = []
+        while let entry = readdir(folder) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name != "." && name != ".." { names.append(name) }
+        }
+        return names
+    }
+
+    static func make(_ path: String) throws(Failure) {
+        guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw failure("make", path) }
+    }
+
+    /// A file that isn't there is removed already.
+    static func remove(_ path: String) throws(Failure) {
+        guard unlink(path) == 0 || errno == ENOENT else { throw failure("remove", path) }
+    }
+
+    static func move(_ path: String, to place: String) throws(Failure) {
+        guard rename(path, place) == 0 else { throw failure("move", path) }
+    }
+
+    static func failure(_ verb: String, _ path: String) -> Failure {
+        .unavailable("Cannot \(verb) \(path): \(String(cString: strerror(errno))).")
+    }
+
+    /// A file that isn't there yet: so long, and nothing but zeroes except for the pieces.
+    static func create(
+        _ path: String, length: Int64 = 0, pieces: [(place: Int64, bytes: [UInt8])] = []
+    ) throws(Failure) {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw failure("write", path) }
+        defer { close(descriptor) }
+        guard ftruncate(descriptor, off_t(length)) == 0 else { throw failure("write", path) }
+        for (place, bytes) in pieces {
+            guard pwrite(descriptor, bytes, bytes.count, off_t(place)) == bytes.count else {
+                throw failure("write", path)
+            }
+        }
+    }
+}

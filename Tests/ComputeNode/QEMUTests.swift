@@ -1,0 +1,121 @@
+import Base
+import Foundation
+import Glibc
+import IO
+import Programs
+import Synchronization
+import Testing
+
+@testable import ComputeNode
+
+/// The project's own guest, under QEMU's emulation.
+private struct QEMURig: Rig {
+    static let guest = ProcessInfo.processInfo.environment["HOME", default: "/root"] + "/.cache/martlet/guest"
+    static let isHere =
+        ["/usr/bin/qemu-system-x86_64", "/usr/bin/qemu-img", "/usr/bin/genisoimage", guest + "/initrd.gz"]
+        .allSatisfy(Files.exists)
+
+    let folder: String
+    let loops: Loops
+    let qemu: QEMUHypervisor
+    let configDrive: String
+    var driver: any EveryPower { qemu }
+    let ready = "agent up="
+    /// How much of each guest's console has been heard.
+    private let heard: Heard
+
+    private final class Heard: Sendable {
+        let places = Mutex<[GuestID: Int]>([:])
+    }
+
+    init(folder: String, loops: Loops) async throws {
+        let files = ["openstack/latest/meta_data.json": Array(#"{"uuid": "1", "hostname": "tiny"}"#.utf8)]
+        configDrive = try await ConfigDrive.build(files, at: folder + "/config.iso")
+        (self.folder, self.loops, heard) = (folder, loops, Heard())
+        qemu = try await QEMUHypervisor(folder: folder + "/servers", accelerator: .tcg, loops: loops, world: World())
+    }
+
+    private init(after rig: QEMURig) async throws {
+        (folder, loops, configDrive, heard) = (rig.folder, rig.loops, rig.configDrive, rig.heard)
+        qemu = try await QEMUHypervisor(folder: folder + "/servers", accelerator: .tcg, loops: loops, world: World())
+    }
+
+    func reborn() async throws -> any Rig { try await QEMURig(after: self) }
+
+    func spec() -> GuestSpec {
+        var spec = GuestSpec(
+            id: .uuid(SystemChance()), name: "tiny, the guest", vcpus: 1, memoryMB: 128,
+            root: .image(path: QEMURig.guest + "/guest.qcow2", format: .qcow2, sizeGB: 1))
+        let kernel = Files.exists(QEMURig.guest + "/vmlinux") ? "/vmlinux" : "/vmlinuz"
+        spec.kernel = DirectKernel(
+            kernel: QEMURig.guest + kernel, ramdisk: QEMURig.guest + "/initrd.gz",
+            commandLine: "console=ttyS0 quiet no_timer_check tsc=reliable noroot")
+        spec.configDrive = configDrive
+        return spec
+    }
+
+    func disk(_ id: String) throws -> DiskSpec {
+        try EmptyDisk.write(to: path(id), format: .raw, bytes: 64 << 20)
+        return DiskSpec(id: id, place: .file(path: path(id), format: .raw))
+    }
+
+    func path(_ name: String) -> String { folder + "/" + name }
+
+    func hears(_ text: String, from id: GuestID) async throws {
+        for _ in 1...3_000 {
+            let log = String(decoding: try await driver.consoleLog(id, last: 1 << 20), as: UTF8.self)
+            let new = log.utf8.dropFirst(heard.places.withLock { $0[id] ?? 0 })
+            if let found = Substring(new).range(of: text) {
+                heard.places.withLock { $0[id] = log.utf8.distance(from: log.startIndex, to: found.upperBound) }
+                return
+            }
+            try await Task.sleep(for: .milliseconds(100))
+        }
+        let log = try await driver.consoleLog(id, last: 1_000)
+        Issue.record("The guest never said \(text), but: \(String(decoding: log, as: UTF8.self))")
+    }
+
+    private func process(_ id: GuestID) throws -> GuestProcess {
+        try #require(GuestProcess.all(of: qemu.guestFolder(id)).first)
+    }
+
+    func kill(_ id: GuestID) throws { try process(id).kill() }
+
+    func shutDown(_ id: GuestID) async throws {
+        let agent = try await Stream.connect(to: .unix(path: qemu.guestFolder(id).agent), on: loops)
+        try await agent.write(Array("{\"execute\": \"guest-shutdown\"}\n".utf8))
+        while try await power(id) == .running { try await Task.sleep(for: .milliseconds(50)) }
+        await agent.close()
+    }
+
+    func traces(of id: GuestID) throws -> [String] {
+        let guest = try qemu.guestFolder(id)
+        return try GuestProcess.all(of: guest).map { String($0.pid) } + (Files.exists(guest.path) ? [guest.path] : [])
+    }
+
+    /// A test that fails halfway leaves no guest behind.
+    func clear() async throws {
+        for report in try await driver.list() { try await driver.remove(report.id) }
+    }
+}
+
+private func withRig(_ body: (QEMURig) async throws -> Void) async throws {
+    try await withFolder { folder in
+        let loops = Loops(count: 1)
+        let rig = try await QEMURig(folder: folder, loops: loops)
+        let result: Result<Void, any Error>
+        do { result = .success(try await body(rig)) } catch { result = .failure(error) }
+        try await rig.clear()
+        await loops.stop()
+        try result.get()
+    }
+}
+
+@Suite(.serialized, .enabled(if: QEMURig.isHere, "QEMU or the guest of Guest/make-guest is not here"))
+struct QEMULongTests {
+    @Test(arguments: Promise.all) func keeps(_ promise: Promise) async throws {
+        let begun = ContinuousClock.now
+        try await withRig { try await promise.keep($0) }
+        print("\(promise.testDescription): \(ContinuousClock.now - begun)")
+    }
+}
