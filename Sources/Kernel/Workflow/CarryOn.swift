@@ -64,7 +64,8 @@ private struct Journey<W: Workflow> {
             if index + 1 < steps.count { move(to: steps[index + 1]) } else { run.direction = .done }
         } catch {
             guard !Task.isCancelled else { throw error }
-            run.failure = error.message
+            // After another try, what went wrong the first time is still the better half of the story.
+            run.failure = run.failure.map { "\(error.message) Before that: \($0)" } ?? error.message
             run.failureKind = String(describing: error.kind)
             run.direction = .undoing
             run.attempts = 0

@@ -148,11 +148,13 @@ struct ServerPorts: Sendable {
         _ port: JSON, _ network: Network, _ request: NetworkRequest, isOurs: Bool
     ) throws(Failure) -> Interface {
         let id = try port.text("id")
-        let hasDevice = port["binding:vif_type"]?.string == "bridge" || port["binding:vif_type"]?.string == "tap"
+        // The network's agent on this host makes the device; without one the guest has an address and no wire.
+        let device = "tap" + id.prefix(11)
+        let hasDevice = Files.exists("/sys/class/net/\(device)")
         return Interface(
             port: id, network: network.id, networkName: network.name, mac: try port.text("mac_address"),
             addresses: port["fixed_ips"]?.array?.compactMap { $0["ip_address"]?.string } ?? [], tag: request.tag,
-            isOurs: isOurs, tap: hasDevice ? "tap" + id.prefix(11) : nil, mtu: network.mtu)
+            isOurs: isOurs, tap: hasDevice ? device : nil, mtu: network.mtu)
     }
 
     // MARK: Networks and groups
