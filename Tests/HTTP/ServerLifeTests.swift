@@ -113,7 +113,8 @@ import Testing
         let loops = Loops(count: 2)
         let (begun, begin) = AsyncStream<Void>.makeStream()
         let (go, release) = AsyncStream<Void>.makeStream()
-        let server = try HTTPServer(on: loops, listeners: [.init(.tcp(host: "127.0.0.1", port: 0))]) { request in
+        let path = "/tmp/martlet-\(UUID(SystemChance()).hex).sock"
+        let server = try HTTPServer(on: loops, listeners: [.init(.unix(path: path))]) { request in
             if request.path == "/slow" {
                 begin.finish()
                 for await _ in go {}

@@ -56,7 +56,9 @@ import Testing
     }
 
     @Test func aChunkedBodyArrivesHoweverItIsCut() async throws {
-        try await withServer(handler: ServerTests.echo) { client in
+        var limits = HTTPLimits()
+        limits.slowHead = .seconds(600)
+        try await withServer(limits: limits, handler: ServerTests.echo) { client in
             let wire = try await client.connect()
             let request =
                 "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -1,4 +1,5 @@
 import Base
+import Glibc
 import IO
 import Testing
 
@@ -105,11 +106,24 @@ import Testing
     }
 
     @Test func nobodyThereIsSaid() async throws {
+        // Bound and not listening: so nobody else gets the port meanwhile.
+        let socket = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(socket) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(INADDR_LOOPBACK).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { raw in
+                #expect(bind(socket, raw, length) == 0)
+                #expect(getsockname(socket, raw, &length) == 0)
+            }
+        }
+        let port = Int(UInt16(bigEndian: address.sin_port))
         try await withLoops { loops in
-            let listener = try Listener(.tcp(host: "127.0.0.1", port: 0), on: loops.all[0])
-            let address = listener.local.address
-            await listener.close()
-            let failure = await #expect(throws: Failure.self) { try await Stream.connect(to: address, on: loops) }
+            let failure = await #expect(throws: Failure.self) {
+                try await Stream.connect(to: .tcp(host: "127.0.0.1", port: port), on: loops)
+            }
             #expect(failure?.kind == .unavailable)
             #expect(failure?.message.contains("refused") == true)
         }

@@ -81,14 +81,16 @@ package final class HTTPServer: Sendable {
     /// Serves until the task is cancelled, then stops: accepts no more, lets requests in flight finish for as long as the
     /// limits say, and hangs up.
     package func run() async throws(Failure) {
-        let accepting = listeners.map { listener, tls in
-            Task(executorPreference: listener.loop) { await self.accept(from: listener, tls) }
-        }
-        var problem: Failure?
-        await withTaskCancellationHandler {
-            for task in accepting { problem = await task.value ?? problem }
-        } onCancel: {
-            for task in accepting { task.cancel() }
+        let problem = await withTaskGroup(of: Failure?.self) { group in
+            for (listener, tls) in listeners {
+                group.addTask(executorPreference: listener.loop) { await self.accept(from: listener, tls) }
+            }
+            var first: Failure?
+            for await problem in group where first == nil {
+                first = problem
+                if problem != nil { group.cancelAll() }
+            }
+            return first
         }
         for (listener, _) in listeners { await listener.close() }
         await connections.stop(within: service.limits.stop, on: loops.next())
@@ -104,7 +106,7 @@ package final class HTTPServer: Sendable {
             }
             return nil
         } catch {
-            return error
+            return Task.isCancelled ? nil : error
         }
     }
 }

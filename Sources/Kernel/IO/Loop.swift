@@ -6,7 +6,7 @@ import Synchronization
 ///
 ///     let loops = Loops()
 ///     let task = Task(executorPreference: loops.next()) {
-///         let stream = try await Stream.connect(to: .tcp(host: "127.0.0.1", port: 5672))
+///         let stream = try await Stream.connect(to: .tcp(host: "127.0.0.1", port: 5672), on: loops)
 ///         …
 ///     }
 ///     …
