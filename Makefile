@@ -39,7 +39,7 @@ bench: ## measure a release build beside its thresholds (ONLY=regex)
 	@Bench/run $(if $(ONLY),--only '$(ONLY)')
 
 conformance: ## the real clients and suites (SUITE=identity|image|compute|network|volume|smoke|clients|malformed|all, LIST=file)
-	@Scripts/install build run conformance
+	@Scripts/install build run conformance guest
 	@$(RELEASE) -j $$(Scripts/jobs release)
 	@Conformance/run $(if $(LIST),--list '$(LIST)',$(SUITE)) $(if $(RAISE),--raise)
 

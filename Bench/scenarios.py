@@ -36,7 +36,9 @@ def first_logins(bench) -> list[Request]:
 
 
 def repeated_login(bench) -> Request:
-    return Request("POST", bench.url("identity", "/auth/tokens"), JSON, password_login("admin", bench.password, "admin"))
+    return Request(
+        "POST", bench.url("identity", "/auth/tokens"), JSON, password_login("admin", bench.password, "admin")
+    )
 
 
 def validation(bench) -> Request:

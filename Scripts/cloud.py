@@ -39,7 +39,7 @@ def password_login(user: str, password: str, project: str) -> str:
 class Cloud:
     """`martlet up` as a child. Its directory goes when it stops; its log stays where `log` says."""
 
-    def __init__(self, log: pathlib.Path, hypervisor: str | None = None, data: pathlib.Path | None = None):
+    def __init__(self, log: pathlib.Path, hypervisor: str, data: pathlib.Path | None = None):
         self.log = log
         self.hypervisor = hypervisor
         self.own_data = data is None
@@ -88,8 +88,7 @@ class Cloud:
             raise CloudFailure(f"no {BINARY}: `make build` makes it")
         self.log.parent.mkdir(parents=True, exist_ok=True)
         command = [str(BINARY), "up", "--data", str(self.data), "--port", str(self.port)]
-        if self.hypervisor:
-            command += ["--hypervisor", self.hypervisor]
+        command += ["--hypervisor", self.hypervisor]
         environment = os.environ | {"MARTLET_ADMIN_PASSWORD": self.password}
         begun = time.monotonic()
         with open(self.log, "ab") as output:
@@ -99,7 +98,9 @@ class Cloud:
             )
         while not self._said_ready(start):
             if self.process.poll() is not None:
-                raise CloudFailure(f"the cloud ended with {self.process.returncode} before it was ready:\n{self.tail()}")
+                raise CloudFailure(
+                    f"the cloud ended with {self.process.returncode} before it was ready:\n{self.tail()}"
+                )
             if time.monotonic() - begun > limit:
                 self.stop()
                 raise CloudFailure(f"the cloud was not ready after {limit:.0f} s:\n{self.tail()}")

@@ -44,7 +44,10 @@ def hammer(request: Request, pid: int, connections: int, seconds: float, rounds:
     rates = [cost.per_second for cost in costs]
     middle = sorted(costs, key=lambda cost: cost.cpu_us)[len(costs) // 2]
     return dataclasses.replace(
-        middle, per_second=statistics.median(rates), spread=(min(rates), max(rates)), refused=sum(c.refused for c in costs)
+        middle,
+        per_second=statistics.median(rates),
+        spread=(min(rates), max(rates)),
+        refused=sum(c.refused for c in costs),
     )
 
 
@@ -55,7 +58,9 @@ def hammer_once(request: Request, pid: int, connections: int, seconds: float) ->
         file.flush()
         command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "30s", "-s", SCRIPT, request.url]
         before = cpu_seconds(pid)
-        done = subprocess.run(command, env=os.environ | {"REQUEST": file.name}, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            command, env=os.environ | {"REQUEST": file.name}, capture_output=True, text=True, check=True
+        )
         spent = cpu_seconds(pid) - before
     said = json.loads(done.stdout.splitlines()[-1])
     if said["requests"] == 0:

@@ -106,7 +106,11 @@ class Report:
 def replace_part(file: pathlib.Path, part: str) -> None:
     begin, end = part.splitlines()[0], part.splitlines()[-1]
     file.parent.mkdir(parents=True, exist_ok=True)
-    text = file.read_text() if file.exists() else "# Measured\n\nWritten by the commands that measure; each part says how to repeat it.\n"
+    text = (
+        file.read_text()
+        if file.exists()
+        else "# Measured\n\nWritten by the commands that measure; each part says how to repeat it.\n"
+    )
     if begin in text:
         before, rest = text.split(begin, 1)
         text = before + part + rest.split(end, 1)[1]

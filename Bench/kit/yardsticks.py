@@ -12,6 +12,7 @@ import time
 
 from kit.load import Cost, Request, each, hammer
 
+
 @contextlib.contextmanager
 def nginx(place: pathlib.Path, port: int, reply: bytes):
     """One worker that answers / with `reply` from memory, and files of `place` by sendfile."""
@@ -19,8 +20,7 @@ def nginx(place: pathlib.Path, port: int, reply: bytes):
     config = place / "nginx.conf"
     # As root, the worker would become somebody who may not read the files.
     user = "user root;" if os.geteuid() == 0 else ""
-    config.write_text(
-        f"""{user} daemon off; worker_processes 1; pid {place}/nginx.pid; error_log {place}/nginx.log;
+    config.write_text(f"""{user} daemon off; worker_processes 1; pid {place}/nginx.pid; error_log {place}/nginx.log;
         events {{ worker_connections 1024; }}
         http {{
             access_log off; sendfile on; keepalive_requests 100000000;
@@ -31,8 +31,7 @@ def nginx(place: pathlib.Path, port: int, reply: bytes):
                 location = / {{ default_type application/json; return 200 '{quoted}'; }}
                 location /files/ {{ alias {place}/; }}
             }}
-        }}"""
-    )
+        }}""")
     server = subprocess.Popen(["/usr/sbin/nginx", "-c", config, "-e", place / "nginx.log"], stderr=subprocess.DEVNULL)
     try:
         for _ in range(500):

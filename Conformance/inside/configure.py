@@ -44,6 +44,7 @@ SERVICES = {
     "watcher": (None, ["infra-optim", "resource-optimization"]),
 }
 
+
 def knob(name: str, default: str = "") -> str:
     return os.environ.get(name, default)
 
@@ -185,7 +186,9 @@ class Facts:
         self.extensions = cloud.ask("neutron", lambda c: sorted(e.alias for e in c.network.extensions()), [])
         up = lambda c: len([s for s in c.compute.services(binary="nova-compute") if s.state == "up"])
         self.hosts = cloud.ask("nova", up, 1) or 1
-        pools = lambda c: sorted({p.capabilities.get("volume_backend_name", "") for p in c.block_storage.backend_pools()})
+        pools = lambda c: sorted(
+            {p.capabilities.get("volume_backend_name", "") for p in c.block_storage.backend_pools()}
+        )
         self.backends = cloud.ask("cinder", pools, [])
         providers = lambda c: [p["name"] for p in cloud.get("load_balancer", "/v2/lbaas/providers")["providers"]]
         self.balancers = cloud.ask("load_balancer", providers, [])

@@ -11,7 +11,9 @@ JOURNEYS = pathlib.Path(__file__).resolve().parents[1] / "journeys"
 SAID = re.compile(r"(not )?ok \d+ - (.*?)(?: # (skip )?(.*))?$")
 
 
-def run(journey: str, home: pathlib.Path, work: pathlib.Path, environment: dict[str, str], limit: float, say):
+def run(
+    journey: str, home: pathlib.Path, work: pathlib.Path, environment: dict[str, str], limit: float, say
+) -> list[Result]:
     """The journey's tests. It says how many there are before it starts, so one that stops early cannot look whole."""
     work.mkdir(parents=True, exist_ok=True)
     log = work / f"{journey}.log"
@@ -19,9 +21,7 @@ def run(journey: str, home: pathlib.Path, work: pathlib.Path, environment: dict[
     environment = environment | {"PATH": f"{home / 'bin'}:{os.environ['PATH']}", "SCRATCH": str(work)}
     try:
         with open(log, "wb") as out:
-            subprocess.run(
-                command, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=limit
-            )
+            subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=limit)
     except subprocess.TimeoutExpired:
         say(f"{journey} was stopped after {limit:.0f} s")
     lines = log.read_text(errors="replace").splitlines()
@@ -32,4 +32,4 @@ def run(journey: str, home: pathlib.Path, work: pathlib.Path, environment: dict[
         results.append(Result(f"{journey}: {match[2]}", outcome, 0, match[4] or ""))
     for number in range(len(results), planned):
         results.append(Result(f"{journey}: test {number + 1}", "failed", 0, "did not run"))
-    return results, []
+    return results

@@ -13,9 +13,14 @@ def run(home: pathlib.Path, environment: dict[str, str], limit: float, log: path
     log.parent.mkdir(parents=True, exist_ok=True)
     with open(log, "w") as errors:
         done = subprocess.run(
-            command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True,
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
             timeout=limit,
-        )  # fmt: skip
+        )
     if done.returncode != 0:
         raise RuntimeError(log.read_text()[-2000:])
     rows = [line.split("\t") for line in done.stdout.splitlines() if line.count("\t") == 3]

@@ -51,9 +51,14 @@ class Tempest:
         reported = []
         with open(self.work / "run.err", "wb") as errors:
             runner = subprocess.Popen(
-                command, cwd=self.work, env=self.environment, stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE, stderr=errors, start_new_session=True,
-            )  # fmt: skip
+                command,
+                cwd=self.work,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                start_new_session=True,
+            )
             lines = [self.python, INSIDE / "subunit_lines.py", self.work.parent / "tracebacks.txt"]
             reader = subprocess.Popen(lines, stdin=runner.stdout, stdout=subprocess.PIPE, text=True)
             watch = threading.Timer(limit, os.killpg, (runner.pid, signal.SIGKILL))
@@ -68,7 +73,9 @@ class Tempest:
             runner.stdout.close()
             runner.wait()
             reader.wait()
-        notes = [f"{r.name}: {r.reason}" for r in reported if r.name.startswith("tearDownClass") and r.outcome == "failed"]
+        notes = [
+            f"{r.name}: {r.reason}" for r in reported if r.name.startswith("tearDownClass") and r.outcome == "failed"
+        ]
         if runner.returncode == -signal.SIGKILL:
             notes.append(f"stopped after {limit:.0f} s: what had not run counts as failed")
         return complete(tests, reported), notes
@@ -84,7 +91,9 @@ class Tempest:
             command, cwd=place, env=self.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
         )
         if done.returncode != 0:
-            raise RuntimeError(f"{' '.join(map(str, command))} said {done.returncode}:\n{done.stdout}{done.stderr}"[-4000:])
+            raise RuntimeError(
+                f"{' '.join(map(str, command))} said {done.returncode}:\n{done.stdout}{done.stderr}"[-4000:]
+            )
         return done.stdout
 
 
