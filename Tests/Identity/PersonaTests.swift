@@ -26,14 +26,14 @@ import Testing
     @Test func withoutATokenThereIsNothing() async {
         for entry in entries where !entry.isOpen {
             let answer = await talk.send(entry.method, entry.target(), entry.example)
-            #expect(answer.status == 401, "\(entry): \(answer.status), though no token was shown")
+            #expect(answer.status == 401, "\(entry.label): \(answer.status), though no token was shown")
         }
     }
 
     @Test func aTokenThatIsNoneIsRefused() async {
         for entry in entries where !entry.isOpen {
             let answer = await talk.send(entry.method, entry.target(), entry.example, token: "made-up")
-            #expect(answer.status == 401, "\(entry): \(answer.status), though the token is none")
+            #expect(answer.status == 401, "\(entry.label): \(answer.status), though the token is none")
         }
     }
 
@@ -41,14 +41,16 @@ import Testing
         for entry in entries where !entry.isForAnyone {
             let answer = await talk.send(
                 entry.method, entry.target(), entry.example, token: Persona.nobody.token, headers: subject)
-            #expect([403, 404].contains(answer.status), "\(entry): \(answer.status) \(answer.text)")
+            #expect(
+                [403, 404].contains(answer.status) || answer.isEmptyList,
+                "\(entry.label): \(answer.status) \(answer.text)")
         }
     }
 
     @Test(arguments: Persona.all.map(\.token)) func nobodyMeetsAnErrorOfOurs(persona: String) async {
         for entry in entries {
             let answer = await talk.send(entry.method, entry.target(), entry.example, token: persona)
-            #expect(answer.status < 500, "\(entry) as \(persona): \(answer.status) \(answer.text)")
+            #expect(answer.status < 500, "\(entry.label) as \(persona): \(answer.status) \(answer.text)")
         }
     }
 
@@ -58,7 +60,8 @@ import Testing
                 await talk.get(entry.target(), as: .admin),
                 await talk.send("HEAD", entry.target(), token: Persona.admin.token)
             )
-            #expect(head.status == get.status || head.status == 204, "\(entry): \(get.status), HEAD \(head.status)")
+            #expect(
+                head.status == get.status || head.status == 204, "\(entry.label): \(get.status), HEAD \(head.status)")
         }
     }
 
@@ -77,7 +80,7 @@ import Testing
                     let answer = await talk.get(target, as: persona)
                     #expect(
                         !answer.text.contains(PersonaTests.mark),
-                        "\(entry) shows \(persona.token) what is in another domain: \(answer.text)")
+                        "\(entry.label) shows \(persona.token) what is in another domain: \(answer.text)")
                 }
             }
         }
@@ -88,7 +91,8 @@ import Testing
         for persona in [Persona.manager, .member, .nobody, .stranger, .domainManager] {
             for entry in entries where entry.method != "GET" && entry.method != "HEAD" && entry.isAbout(ids) {
                 let answer = await talk.send(entry.method, entry.target(ids), entry.example, token: persona.token)
-                #expect([401, 403, 404].contains(answer.status), "\(entry) as \(persona.token): \(answer.status)")
+                #expect(
+                    [401, 403, 404].contains(answer.status), "\(entry.label) as \(persona.token): \(answer.status)")
             }
         }
     }
@@ -125,8 +129,16 @@ extension Persona {
         "domain-reader", roles: ["reader"], reach: .domain(id: "default", name: "Default"))
 }
 
-extension ServiceAPI.Entry: @retroactive CustomStringConvertible {
-    public var description: String { "\(method) \(path)" }
+extension Answer {
+    /// A list of what is one's own, to somebody who has nothing.
+    fileprivate var isEmptyList: Bool {
+        status == 200 && json.object?.members.contains { $0.value == .array([]) } ?? false
+    }
+}
+
+extension ServiceAPI.Entry {
+    /// How the reference names it.
+    fileprivate var label: String { "\(method) \(path)" }
 
     fileprivate var isOpen: Bool { if case .open = access { true } else { false } }
 

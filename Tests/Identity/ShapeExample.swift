@@ -14,7 +14,7 @@ extension Shape {
         case .nullable(let shape): shape.example
         case .list(let shape, let count, _): .array((0..<count.lowerBound).map { _ in shape.example })
         case .object(let fields): .object(fields.example)
-        case .map: [:]
+        case .map, .keyed: [:]
         case .either(let shapes): shapes[0].example
         }
     }
@@ -29,7 +29,9 @@ extension Shape {
         case .ipAddress: "192.0.2.1"
         case .cidr: "192.0.2.0/24"
         case .macAddress: "02:00:00:00:00:01"
-        case .name, .tag, nil: String(repeating: "x", count: max(length.lowerBound, 1))
+        case .constant: "VCPU"
+        case .customConstant: "CUSTOM_THING"
+        case .name, .tag, .suffix, nil: String(repeating: "x", count: max(length.lowerBound, 1))
         }
     }
 }

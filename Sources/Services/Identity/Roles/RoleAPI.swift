@@ -102,14 +102,9 @@ extension Role {
 }
 
 extension Transaction {
-    /// The role of a path. Roles of domains have rules of their own, and a role that isn't there falls under the other
-    /// ones, so that its absence is told to those only who could have seen it.
+    /// The role of a path. Roles of domains have rules of their own, so that one has to be there to be asked about.
     fileprivate func role(_ call: Call<Identity>, _ global: Rule, _ ofDomain: Rule) throws(Failure) -> Role {
-        let id: ID<Role> = call.id("role_id")
-        let role: Role? = try row("SELECT * FROM role WHERE id = \(id)")
-        let rule = role?.domain == nil ? global : ofDomain
-        guard call.scope(under: rule).covers({ role?.attribute($0) }) else { throw call.exchange.refusal(rule) }
-        guard let role else { throw .notFound(Role.one, id.text) }
-        return role
+        let role = try self.role(call.id("role_id"))
+        return try call.admit(role, under: role.domain == nil ? global : ofDomain)
     }
 }
