@@ -32,9 +32,19 @@ enum DeclaredSettings {
         "identity.password.change_upon_first_use", .flag, default: false,
         "Whether users have to change a password that an administrator gave them.")
 
+    static let passwordPattern = Setting(
+        "identity.password.pattern", .optionalText, default: nil,
+        "A regular expression that new passwords have to match from their beginning.")
+    static let passwordAdvice = Setting(
+        "identity.password.advice", .optionalText, default: nil,
+        "What to tell those whose password doesn't match the pattern.")
+    static let allowsRescoping = Setting(
+        "identity.token.rescope", .flag, default: true,
+        "Whether a token that is good for one project may be exchanged for one that is good for another.")
+
     static let all: [any AnySetting] = [
         adminPassword, tokenLifetime, lockoutAttempts, lockoutDuration, passwordHistory, passwordMinimumAge,
-        passwordLifetime, changeUponFirstUse,
+        passwordLifetime, changeUponFirstUse, passwordPattern, passwordAdvice, allowsRescoping,
     ]
 
     /// What the environment of this process says; variables that are none of these are somebody else's.
@@ -59,5 +69,8 @@ extension IdentitySettings {
         let lifetime = configuration[DeclaredSettings.passwordLifetime]
         passwordLifetime = lifetime == .zero ? nil : lifetime
         changePasswordUponFirstUse = configuration[DeclaredSettings.changeUponFirstUse]
+        passwordPattern = configuration[DeclaredSettings.passwordPattern]
+        passwordAdvice = configuration[DeclaredSettings.passwordAdvice]
+        allowsRescoping = configuration[DeclaredSettings.allowsRescoping]
     }
 }

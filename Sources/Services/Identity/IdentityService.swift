@@ -75,6 +75,9 @@ package struct IdentitySettings: Sendable {
     package var minimumPasswordAge: Duration = .zero
     package var passwordLifetime: Duration?
     package var changePasswordUponFirstUse = false
+    /// A regular expression that every new password begins with, and what to tell those whose doesn't.
+    package var passwordPattern: String?
+    package var passwordAdvice: String?
     /// How deep projects may stand in projects.
     package var projectDepth = 5
     var defaultDomain: ID<Domain> = ID("default")

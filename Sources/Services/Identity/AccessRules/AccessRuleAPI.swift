@@ -9,10 +9,10 @@ extension OwnedAccessRule {
 
     static let endpoints: [Endpoint<Identity>] = [
         .get(
-            path, "List a user's access rules", may: .listAccessRules,
+            path, "List a user's access rules", may: .accessRulesList,
             query: [Parameter("service"), Parameter("path"), Parameter("method")] + paging, list),
-        .get("\(path)/{access_rule_id}", "Show an access rule", may: .getAccessRule, show),
-        .delete("\(path)/{access_rule_id}", "Delete an access rule", may: .deleteAccessRule, delete),
+        .get("\(path)/{access_rule_id}", "Show an access rule", may: .accessRulesGet, show),
+        .delete("\(path)/{access_rule_id}", "Delete an access rule", may: .accessRulesDelete, delete),
     ]
 }
 
@@ -29,11 +29,11 @@ extension AccessRule {
 extension Rule {
     private static let seenBy = "(role:reader and system_scope:all) or user_id:%(target.user.id)s"
 
-    static let getAccessRule = Rule(
+    static let accessRulesGet = Rule(
         "identity:get_access_rule", "Show an access rule", seenBy, for: [.system, .project])
-    static let listAccessRules = Rule(
+    static let accessRulesList = Rule(
         "identity:list_access_rules", "List a user's access rules", seenBy, for: [.system, .project])
-    static let deleteAccessRule = Rule(
+    static let accessRulesDelete = Rule(
         "identity:delete_access_rule", "Delete an access rule",
         "(role:admin and system_scope:all) or user_id:%(target.user.id)s", for: [.system, .project])
 }

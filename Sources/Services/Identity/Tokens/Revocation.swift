@@ -51,10 +51,6 @@ extension Transaction {
             ])
     }
 
-    func revocations(endingAfter now: Moment) throws(Failure) -> [Revocation] {
-        try rows("SELECT * FROM revocation WHERE ends_at > \(now) ORDER BY position")
-    }
-
     /// Those that stand behind a place in the store, with their own.
     func revocations(
         after position: Int, endingAfter now: Moment

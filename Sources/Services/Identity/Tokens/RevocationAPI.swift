@@ -18,9 +18,8 @@ extension Revocation {
             since = moment
         }
         let now = call.service.world.now
-        let all = try await call.service.database.read { try $0.revocations(after: 0, endingAfter: now) }.map(
-            \.revocation)
-        let wanted = since.map { since in all.filter { $0.issuedBefore >= since } } ?? all
+        let all = try await call.service.database.read { try $0.revocations(after: 0, endingAfter: now) }
+        let wanted = all.map(\.revocation).filter { revocation in since.map { revocation.issuedBefore >= $0 } ?? true }
         return .many("events", wanted, call) { $0.write(to: &$1) }
     }
 

@@ -15,6 +15,7 @@ extension Token {
             query: [Parameter("nocatalog"), Parameter("allow_expired", .looseBoolean)], show),
         Endpoint("HEAD", "/auth/tokens", "Check a token", access: .decided(by: [.checkToken]), check),
         Endpoint("DELETE", "/auth/tokens", "Revoke a token", access: .decided(by: [.revokeToken]), revoke),
+        .delete("/users/{user_id}/tokens", "Revoke all tokens of a user", may: .revokeTokensForUser, revokeAll),
         .get("/auth/catalog", "Show the catalog", may: .getAuthCatalog, catalog),
         .get("/auth/projects", "List the projects that one may use", may: .getAuthProjects, projects),
         .get("/auth/domains", "List the domains that one may use", may: .getAuthDomains, domains),
@@ -51,6 +52,8 @@ extension Rule {
         "\(May.adminOrSystemReader) or rule:service_role or rule:token_subject")
     static let revokeToken = Rule(
         "identity:revoke_token", "Revoke a token", "rule:admin_required or rule:token_subject")
+    static let revokeTokensForUser = Rule(
+        "identity:revoke_tokens_for_user", "Revoke all tokens of a user", "rule:admin_or_owner")
     static let getAuthCatalog = Rule("identity:get_auth_catalog", "Show the catalog", May.anyone)
     static let getAuthProjects = Rule("identity:get_auth_projects", "List one's projects", May.anyone)
     static let getAuthDomains = Rule("identity:get_auth_domains", "List one's domains", May.anyone)
@@ -107,6 +110,17 @@ extension Token {
         let withChain = try call.query.boolean("cascade") ?? true
         let tokens = call.service.tokens
         try await call.service.database.write { try tokens.revoke(token.content, withChain: withChain, $0) }
+        return .noContent
+    }
+
+    /// For those who can't change their password here: their sessions end all the same.
+    static func revokeAll(_ call: Call<Identity>) async throws(Failure) -> Reply {
+        let (tokens, id) = (call.service.tokens, call.id("user_id") as ID<User>)
+        guard call.scope.covers(["user_id": id.text]) else { throw .outOfReach }
+        try await call.service.database.write { tx in
+            _ = try tx.user(id)
+            try tokens.revoke(allOf: id, tx)
+        }
         return .noContent
     }
 

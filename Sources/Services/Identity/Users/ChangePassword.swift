@@ -5,6 +5,7 @@ extension Identity {
     /// The password that a body brings, hashed; nil when it brings none.
     func newPassword(_ body: JSON.Object, of user: User) async throws(Failure) -> Password? {
         guard let text = body.text("password") else { return nil }
+        try settings.refuseWeak(text)
         let hash = try await passwords.hash(text)
         return Password(hash: hash, user: user, isOwn: false, now: world.now, settings)
     }
@@ -15,6 +16,7 @@ extension Identity {
         guard !user.options.isOn("lock_password") else {
             throw .invalid("Password locked. Please contact your administrator.")
         }
+        try settings.refuseWeak(new)
         try await refuseReuse(of: new, by: user, old: old)
         let password = Password(hash: try await passwords.hash(new), user: user, isOwn: true, now: world.now, settings)
         try await database.write { tx in
@@ -37,5 +39,19 @@ extension Identity {
                 "The new password cannot be identical to a previous password. The total number which includes the new password must be unique is \(settings.passwordHistory)."
             )
         }
+    }
+}
+
+extension IdentitySettings {
+    /// Refuses a password that isn't as the operator wants them.
+    fileprivate func refuseWeak(_ password: String) throws(Failure) {
+        guard let passwordPattern else { return }
+        let pattern: Regex<AnyRegexOutput>
+        do { pattern = try Regex(passwordPattern) } catch {
+            throw .bug("The pattern for passwords is no regular expression.", cause: error)
+        }
+        guard password.prefixMatch(of: pattern) == nil else { return }
+        let advice = passwordAdvice ?? passwordPattern
+        throw .invalid("The password does not match the requirements: \(advice).")
     }
 }
