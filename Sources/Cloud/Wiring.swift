@@ -139,11 +139,13 @@ package struct Cloud: Sendable {
     package func run(ready: @escaping @Sendable ([String]) -> Void) async throws(Failure) {
         let server = try HTTPServer(on: loops, listeners: listeners) { [door] in await door.respond(to: $0) }
         ready(server.addresses.map(\.description))
-        let (identity, conductor, node, bus, log) = (identity, conductor, node, bus, log)
+        let (identity, image, conductor, node, bus, log) = (identity, image, conductor, node, bus, log)
+        let web = OpenWeb(HTTPClient(on: loops, trust: try? TLSTrust()), names: loops.names)
         let hypervisor = hypervisor
         let lives: [@Sendable () async throws -> Void] = [
             { try await server.run() },
             { try await identity.run { log.error("Identity's upkeep: \($0)") } },
+            { await image.run(web) { log.error("An import could not be noted as failed: \($0)") } },
             { try await conductor.runner.run() },
             { try await node.run() },
             { await bus.run() },

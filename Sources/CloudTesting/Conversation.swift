@@ -68,6 +68,12 @@ package struct Answer: Sendable {
     package let headers: HTTPHeaders
     package let bytes: [UInt8]
 
+    package init(status: Int, headers: HTTPHeaders, bytes: [UInt8]) {
+        self.status = status
+        self.headers = headers
+        self.bytes = bytes
+    }
+
     package var json: JSON { (try? JSONReader.read(bytes)) ?? .null }
 
     package subscript(name: String) -> JSON? { json[name] }

@@ -1,5 +1,6 @@
 import Base
 import CloudTesting
+import HTTP
 import Testing
 
 @testable import Image

@@ -1,4 +1,4 @@
-import Base
+package import Base
 import Glibc
 
 /// Where to connect or to listen, as people write it.
@@ -154,7 +154,7 @@ extension SocketAddress {
 
 extension Address {
     /// Every numeric address that this one stands for; asks the name service only if it has to, on the pool.
-    func resolved(on pool: Pool) async throws(Failure) -> [SocketAddress] {
+    package func resolved(on pool: Pool) async throws(Failure) -> [SocketAddress] {
         switch self {
         case .unix(let path): return [try SocketAddress.unix(checked: path)]
         case .tcp(let host, let port):

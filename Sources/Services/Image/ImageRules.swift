@@ -19,6 +19,13 @@ enum May {
     static let definingMetadata = "rule:metadef_admin"
 }
 
+extension Rule {
+    /// Images are projects' business: a token for a domain or the whole system does not serve here.
+    static func ofProjects(_ name: String, _ summary: String, _ check: String) -> Rule {
+        Rule(name, summary, check, for: .project)
+    }
+}
+
 extension ImageService {
     /// Rules that others are built upon; operators may redefine them.
     package static let definitions: Policy.Definitions = [

@@ -9,6 +9,7 @@ package struct ImageService: Sendable {
     package let settings: ImageSettings
     /// Where the images' data lies.
     let store: any Store
+    let imports = Imports()
 
     package init(
         database: Database, world: World, store: any Store, settings: ImageSettings = ImageSettings()

@@ -20,8 +20,9 @@ enum ImageData {
 }
 
 extension Rule {
-    static let uploadImage = Rule("upload_image", "Upload an image's data", May.owningMember)
-    static let downloadImage = Rule("download_image", "Download an image's data", May.seeing(with: "role:member"))
+    static let uploadImage = Rule.ofProjects("upload_image", "Upload an image's data", May.owningMember)
+    static let downloadImage = Rule.ofProjects(
+        "download_image", "Download an image's data", May.seeing(with: "role:member"))
 }
 
 // MARK: Taking in

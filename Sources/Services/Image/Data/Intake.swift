@@ -17,8 +17,11 @@ struct Intake: Sendable {
     private static let step = 1 << 20
 
     /// Marks the image as taking data in, if it may.
+    ///
+    /// - Parameter more: what else must hold, or happen, at the same time.
     static func begin(
-        _ call: Call<ImageService>, may rule: Rule, as status: Image.Status
+        _ call: Call<ImageService>, may rule: Rule, as status: Image.Status,
+        _ more: @escaping @Sendable (Image, Transaction) throws -> Void = { _, _ in }
     ) async throws(Failure) -> Intake {
         let service = call.service
         let key = StoreKey(service.world.chance)
@@ -28,6 +31,7 @@ struct Intake: Sendable {
         let image = try await service.database.write { tx in
             var image = try tx.image(call.imageID, in: sight)
             try permit.require(image)
+            try more(image, tx)
             try image.requireReady(for: status)
             try service.requireRoom(tx, image.owner)
             try tx.run(
@@ -36,6 +40,7 @@ struct Intake: Sendable {
                     deadline = \(now + service.settings.uploadPatience)
                 WHERE id = \(image.id)
                 """)
+            try tx.forgetFailedImport(of: image.id)
             image.status = status
             return image
         }

@@ -61,12 +61,14 @@ enum Locations {
 }
 
 extension Rule {
-    static let getLocation = Rule(
+    static let getLocation = Rule.ofProjects(
         "get_image_location", "Show where an image's data is",
         "rule:context_is_admin or (role:reader and project_id:%(project_id)s)")
-    static let deleteLocation = Rule("delete_image_location", "Delete an image's data from a store", May.admin)
-    static let fetchLocation = Rule("fetch_image_location", "Fetch where an image's data is", "rule:service_api")
-    static let addLocation = Rule(
+    static let deleteLocation = Rule.ofProjects(
+        "delete_image_location", "Delete an image's data from a store", May.admin)
+    static let fetchLocation = Rule.ofProjects(
+        "fetch_image_location", "Fetch where an image's data is", "rule:service_api")
+    static let addLocation = Rule.ofProjects(
         "add_image_location", "Add where an image's data is",
         "rule:service_api or (role:member and project_id:%(project_id)s and project_id:%(owner)s)")
 }

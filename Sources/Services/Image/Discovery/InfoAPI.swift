@@ -82,6 +82,6 @@ enum Info {
 }
 
 extension Rule {
-    static let storesDetail = Rule(
+    static let storesDetail = Rule.ofProjects(
         "stores_info_detail", "List stores with what is inside", "rule:context_is_admin or rule:service_api")
 }

@@ -27,19 +27,19 @@ extension Image {
 }
 
 extension Rule {
-    static let addImage = Rule(
+    static let addImage = Rule.ofProjects(
         "add_image", "Create an image",
         "rule:context_is_admin or (role:member and project_id:%(project_id)s and project_id:%(owner)s)")
-    static let getImages = Rule(
+    static let getImages = Rule.ofProjects(
         "get_images", "List images", "rule:context_is_admin or (role:reader and project_id:%(project_id)s)")
-    static let getImage = Rule("get_image", "Show an image", May.seeing(with: "role:reader"))
-    static let modifyImage = Rule("modify_image", "Update an image", May.owningMember)
-    static let deleteImage = Rule("delete_image", "Delete an image", May.owningMember)
-    static let publicizeImage = Rule("publicize_image", "Show an image to everybody", May.admin)
-    static let communitizeImage = Rule("communitize_image", "Offer an image to everybody", May.owningMember)
-    static let setLocation = Rule("set_image_location", "Say where an image's data is", May.owningMember)
-    static let deactivate = Rule("deactivate", "Deactivate an image", May.owningMember)
-    static let reactivate = Rule("reactivate", "Reactivate an image", May.owningMember)
+    static let getImage = Rule.ofProjects("get_image", "Show an image", May.seeing(with: "role:reader"))
+    static let modifyImage = Rule.ofProjects("modify_image", "Update an image", May.owningMember)
+    static let deleteImage = Rule.ofProjects("delete_image", "Delete an image", May.owningMember)
+    static let publicizeImage = Rule.ofProjects("publicize_image", "Show an image to everybody", May.admin)
+    static let communitizeImage = Rule.ofProjects("communitize_image", "Offer an image to everybody", May.owningMember)
+    static let setLocation = Rule.ofProjects("set_image_location", "Say where an image's data is", May.owningMember)
+    static let deactivate = Rule.ofProjects("deactivate", "Deactivate an image", May.owningMember)
+    static let reactivate = Rule.ofProjects("reactivate", "Reactivate an image", May.owningMember)
 }
 
 // MARK: Handlers

@@ -28,11 +28,11 @@ extension Member {
 }
 
 extension Rule {
-    static let getMembers = Rule("get_members", "List whom an image is shared with", May.readingMembers)
-    static let getMember = Rule("get_member", "Show whom an image is shared with", May.readingMembers)
-    static let addMember = Rule("add_member", "Share an image", May.owningMember)
-    static let deleteMember = Rule("delete_member", "Share an image no more", May.owningMember)
-    static let modifyMember = Rule(
+    static let getMembers = Rule.ofProjects("get_members", "List whom an image is shared with", May.readingMembers)
+    static let getMember = Rule.ofProjects("get_member", "Show whom an image is shared with", May.readingMembers)
+    static let addMember = Rule.ofProjects("add_member", "Share an image", May.owningMember)
+    static let deleteMember = Rule.ofProjects("delete_member", "Share an image no more", May.owningMember)
+    static let modifyMember = Rule.ofProjects(
         "modify_member", "Accept or reject an image",
         "rule:context_is_admin or (role:member and project_id:%(member_id)s)")
 }

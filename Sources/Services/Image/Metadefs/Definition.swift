@@ -128,11 +128,11 @@ extension Definition.Kind.Rules {
     fileprivate init(_ noun: String, list: String, add: String? = nil, remove: String? = nil) {
         let words = noun.split(separator: "_").joined(separator: " ")
         self.init(
-            list: Rule(list, "List what a namespace defines as \(words)", May.readingDefinitions),
-            show: Rule("get_metadef_\(noun)", "Show the definition of a \(words)", May.readingDefinitions),
-            add: Rule(add ?? "add_metadef_\(noun)", "Define a \(words)", May.definingMetadata),
-            modify: Rule("modify_metadef_\(noun)", "Define a \(words) anew", May.definingMetadata),
-            remove: Rule(
+            list: Rule.ofProjects(list, "List what a namespace defines as \(words)", May.readingDefinitions),
+            show: Rule.ofProjects("get_metadef_\(noun)", "Show the definition of a \(words)", May.readingDefinitions),
+            add: Rule.ofProjects(add ?? "add_metadef_\(noun)", "Define a \(words)", May.definingMetadata),
+            modify: Rule.ofProjects("modify_metadef_\(noun)", "Define a \(words) anew", May.definingMetadata),
+            remove: Rule.ofProjects(
                 remove ?? "delete_metadef_\(noun)", "Delete the definition of a \(words)", May.definingMetadata))
     }
 }

@@ -62,9 +62,9 @@ extension Definition {
 }
 
 extension Rule {
-    static let deleteTags = Rule(
+    static let deleteTags = Rule.ofProjects(
         "delete_metadef_tags", "Delete all tags of a namespace", May.definingMetadata)
-    static let addTags = Rule("add_metadef_tags", "Add several tags to a namespace", May.definingMetadata)
+    static let addTags = Rule.ofProjects("add_metadef_tags", "Add several tags to a namespace", May.definingMetadata)
 }
 
 // MARK: Handlers

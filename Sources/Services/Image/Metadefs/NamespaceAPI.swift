@@ -36,14 +36,16 @@ extension Namespace {
 }
 
 extension Rule {
-    static let getNamespaces = Rule(
+    static let getNamespaces = Rule.ofProjects(
         "get_metadef_namespaces", "List namespaces of metadata",
         "rule:context_is_admin or (role:reader and project_id:%(project_id)s)")
-    static let getNamespace = Rule("get_metadef_namespace", "Show a namespace of metadata", May.readingDefinitions)
-    static let addNamespace = Rule("add_metadef_namespace", "Create a namespace of metadata", May.definingMetadata)
-    static let modifyNamespace = Rule(
+    static let getNamespace = Rule.ofProjects(
+        "get_metadef_namespace", "Show a namespace of metadata", May.readingDefinitions)
+    static let addNamespace = Rule.ofProjects(
+        "add_metadef_namespace", "Create a namespace of metadata", May.definingMetadata)
+    static let modifyNamespace = Rule.ofProjects(
         "modify_metadef_namespace", "Update a namespace of metadata", May.definingMetadata)
-    static let deleteNamespace = Rule(
+    static let deleteNamespace = Rule.ofProjects(
         "delete_metadef_namespace", "Delete a namespace of metadata", May.definingMetadata)
 }
 

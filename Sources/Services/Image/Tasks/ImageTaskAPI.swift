@@ -25,7 +25,7 @@ extension ImageTask {
 }
 
 extension Rule {
-    static let accessTasks = Rule("tasks_api_access", "List and show tasks", May.admin)
+    static let accessTasks = Rule.ofProjects("tasks_api_access", "List and show tasks", May.admin)
 }
 
 // MARK: Handlers
