@@ -49,6 +49,23 @@ import Testing
         #expect(policy.scope(rule, for: reader) == (allowed ? .everywhere : .nowhere))
     }
 
+    @Test func aFieldOfTheTargetIsAskedFor() throws {
+        let shared = Rule("shared", "Shared", "field:networks:router:external=True")
+        #expect(try Policy([shared]).scope(shared, for: reader) == .when("router:external", "True"))
+        let started = Rule("started", "Started", "not field:port:device_owner=~^network:")
+        let scope = try Policy([started]).scope(started, for: reader)
+        #expect(scope.covers { $0 == "device_owner=~^network:" ? "False" : nil })
+        #expect(!scope.covers { $0 == "device_owner=~^network:" ? "True" : nil })
+    }
+
+    @Test func aServicesOwnRoleCountsOnlyWhereItIsAskedFor() throws {
+        let rule = Rule("tried", "Tried", "service_roles:service")
+        #expect(try Policy([rule]).scope(rule, for: reader) == .nowhere)
+        var served = reader
+        served.serviceRoles = ["service"]
+        #expect(try Policy([rule]).scope(rule, for: served) == .everywhere)
+    }
+
     @Test(arguments: ["role:a or", "(role:a", "role:a)", "admin", "and", "rule:missing", "rule:tried"])
     func whatIsNoRuleIsRefusedAtStart(text: String) {
         #expect(throws: Failure.self) { try Policy([Rule("tried", "Tried", text)]) }

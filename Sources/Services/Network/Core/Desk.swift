@@ -38,10 +38,10 @@ extension Desk {
     }
 
     func target(_ resource: Resource, _ document: Document) throws(Failure) -> Target {
-        guard let parent = resource.parent, let id = document.text(parent.key),
-            let found = try find(parent.resource, id)
-        else { return Target(own: document, parent: nil) }
-        return Target(own: document, parent: (found, parent))
+        guard let parent = resource.parent, let id = document.text(parent.key) else {
+            return Target(own: document, parent: nil)
+        }
+        return Target(own: document, parent: (try get(parent.resource, id), parent))
     }
 
     /// Where there is no such rule, whoever may do the whole may do the part.

@@ -81,7 +81,7 @@ final class Resource: Sendable {
     /// The condition under which a thing's attribute is one of the values: what both filters and permissions come to.
     /// Nil for what cannot be asked.
     func narrow(_ name: String, _ values: [String], _ viewer: Viewer) -> SQL? {
-        if let attribute = attribute(name) { return attribute.condition(values, viewer) }
+        if let condition = attribute(name)?.condition(values, viewer) { return condition }
         guard let parent, let name = parent.name(of: name),
             let condition = parent.resource.narrow(name, values, viewer)
         else { return nil }

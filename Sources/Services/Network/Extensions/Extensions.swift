@@ -61,6 +61,7 @@ enum Extensions {
         one("standard-attr-tag", "Tags", "Words that users put on things."),
         one("standard-attr-timestamp", "Times", "When things were made and changed."),
         one("stateful-security-group", "Stateful groups", "Whether a group remembers connections."),
+        one("subnet-external-network", "External subnets", "Whether a subnet's network leads out."),
         one("subnet-service-types", "Service types of subnets", "What kind of port a subnet is for."),
         one("subnet_allocation", "Subnet pools", "Pools from which subnets are cut."),
     ]

@@ -122,9 +122,11 @@ enum NetworkRows {
         }
     }
 
-    /// Subnets go with it; ports of people's and routers' keep it.
+    /// Subnets and floating IPs that stand for nothing go with it; ports of people's and routers' keep it.
     static func delete(_ network: Document, _ desk: Desk) throws(Failure) {
         let ours = DeviceOwner.madeBySystem
+        let idle: SQL = "floating_network_id = \(network.id) AND port_id IS NULL"
+        for floating in try desk.rows(.floatingIP, where: idle) { try FloatingIPRows.delete(floating, desk) }
         guard
             try !desk.tx.exists(
                 "SELECT 1 FROM network_port WHERE network_id = \(network.id) AND device_owner NOT IN \(.list(ours))")

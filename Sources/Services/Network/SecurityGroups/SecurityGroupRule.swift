@@ -23,8 +23,8 @@ enum SecurityGroupRuleRows {
         Attribute("direction", .text, set: .create, .choice(["ingress", "egress"]), or: .required),
         Attribute("ethertype", .text, set: .create, .nullable(.text(0...16)), or: .value("IPv4"), as: ethertype),
         Attribute("protocol", .text, set: .create, .any, or: .value(.null), as: IPProtocol.normal),
-        Attribute("port_range_min", .integer, set: .create, .nullable(.looseInteger(-1...65_535)), or: .value(.null)),
-        Attribute("port_range_max", .integer, set: .create, .nullable(.looseInteger(-1...65_535)), or: .value(.null)),
+        Attribute("port_range_min", .integer, set: .create, or: .value(.null), as: number),
+        Attribute("port_range_max", .integer, set: .create, or: .value(.null), as: number),
         Attribute("remote_ip_prefix", .text, set: .create, .nullable(.text(0...64)), or: .value(.null), as: prefix),
         Attribute("normalized_cidr", nil),
         Attribute("remote_group_id", .text, set: .create, .nullable(.text(0...36)), or: .value(.null)),
@@ -61,6 +61,14 @@ enum SecurityGroupRuleRows {
                 "Security group rule for ethertype '\(value.plain)' not supported. Allowed values are \(known)")
         }
         return .string(type)
+    }
+
+    private static let number: Attribute.Normal = { value throws(Failure) in
+        guard !value.isNull else { return .null }
+        guard let number = value.looseInteger, (0...65_535).contains(number) else {
+            throw .input("Invalid value for port \(value.plain)")
+        }
+        return .integer(number)
     }
 
     private static let prefix: Attribute.Normal = { value throws(Failure) in

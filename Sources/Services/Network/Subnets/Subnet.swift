@@ -36,7 +36,7 @@ extension Resource {
             lends: ["shared", "router:external"]),
         quota: 100, isTagged: true, missing: { .missing("SubnetNotFound", "Subnet \($0) could not be found.") },
         attributes: [.id, .name, .project] + SubnetRows.attributes + Attribute.standard,
-        create: SubnetRows.create, update: SubnetRows.update, delete: SubnetRows.delete)
+        create: SubnetRows.create, update: SubnetRows.update, delete: SubnetRows.delete, derive: SubnetRows.derive)
 }
 
 /// A subnet's own attributes and rules.
@@ -66,6 +66,7 @@ enum SubnetRows {
         Attribute("enable_dhcp", .boolean, set: .always, .looseBoolean, or: .value(true)),
         Attribute("ipv6_ra_mode", .text, set: .create, modes),
         Attribute("ipv6_address_mode", .text, set: .create, modes),
+        Attribute("router:external", nil),
         Attribute("service_types", .json, set: .always, .list(of: .text(1...255)), or: .value([])),
     ]
 
@@ -122,6 +123,20 @@ enum SubnetRows {
             guard let mac = port.text("mac_address").flatMap({ MACAddress($0) }) else { continue }
             let fixed = FixedIP(subnet: subnet.id, address: IPAddress(in: subnet.cidr, of: mac))
             try desk.give(fixed, to: port.id, on: network, place: 100)
+        }
+    }
+
+    static func derive(_ subnets: inout [Document], _ desk: Desk) throws(Failure) {
+        let networks = subnets.compactMap { $0.text("network_id") }
+        let external = Set(
+            try desk.tx.rows(
+                """
+                SELECT object_id FROM network_rbac
+                WHERE object_id IN \(.list(networks)) AND action = \(AccessPolicy.Action.external)
+                """
+            ) { try $0.text("object_id") })
+        for index in subnets.indices {
+            subnets[index]["router:external"] = .bool(external.contains(subnets[index].text("network_id") ?? ""))
         }
     }
 
