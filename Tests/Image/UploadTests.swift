@@ -79,6 +79,18 @@ import Testing
         #expect(try await store.keys().count == 1)
     }
 
+    @Test func whatIsSilentBeyondItsDeadlineIsGivenUp() async throws {
+        let (late, early) = (try await talk.image(), try await talk.image(["name": "early"]))
+        let soon = service.world.now + .seconds(100)
+        try await database.write { tx in
+            try tx.run("UPDATE image SET status = 'saving', work = 'a', deadline = 1 WHERE name IS NULL")
+            try tx.run("UPDATE image SET status = 'saving', work = 'b', deadline = \(soon) WHERE name = 'early'")
+        }
+        try await service.settleOverdue()
+        #expect(await talk.get(late, as: .member)["status"] == "queued")
+        #expect(await talk.get(early, as: .member)["status"] == "saving")
+    }
+
     @Test func dataNeedsItsTypeAndAFormat() async throws {
         let image = try await talk.image()
         #expect(await talk.upload([1], to: image + "/file", as: .member, type: "text/plain").status == 415)

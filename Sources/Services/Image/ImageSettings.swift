@@ -21,6 +21,8 @@ package struct ImageSettings: Sendable {
     package var requireFormatMatch = true
     /// How long an upload may be silent until it counts as cut off. Twice what a connection may be silent.
     package var uploadPatience: Duration = .seconds(120)
+    /// How long an import may wait for its turn.
+    package var importPatience: Duration = .seconds(3_600)
     package var importMethods = ["glance-direct", "web-download"]
     package var webRules = WebRules()
 

@@ -28,6 +28,8 @@ struct Intake: Sendable {
         let permit = call.permit(rule)
         let sight = call.sight
         let now = service.world.now
+        let settings = service.settings
+        let deadline = now + (status == .importing ? settings.importPatience : settings.uploadPatience)
         let image = try await service.database.write { tx in
             var image = try tx.image(call.imageID, in: sight)
             try permit.require(image)
@@ -37,7 +39,7 @@ struct Intake: Sendable {
             try tx.run(
                 """
                 UPDATE image SET status = \(status), work = \(key.text), updated_at = \(now),
-                    deadline = \(now + service.settings.uploadPatience)
+                    deadline = \(deadline)
                 WHERE id = \(image.id)
                 """)
             try tx.forgetFailedImport(of: image.id)

@@ -46,12 +46,21 @@ final class Imports: Sendable {
 }
 
 extension ImageService {
-    /// Fetches from the web what users import, until the task is cancelled.
+    /// Fetches from the web what users import, and gives up what is overdue, until the task is cancelled.
     ///
-    /// - Parameter complain: told when an import could not even be noted as failed.
+    /// - Parameter complain: told when something could not even be noted as failed.
     package func run(_ web: any Web, complain: @escaping @Sendable (Failure) -> Void) async {
-        await imports.run { order in
-            do throws(Failure) { try await carryOut(order, web) } catch { complain(error) }
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                await imports.run { order in
+                    do throws(Failure) { try await carryOut(order, web) } catch { complain(error) }
+                }
+            }
+            group.addTask {
+                while (try? await world.clock.sleep(for: .seconds(60))) != nil {
+                    do throws(Failure) { try await settleOverdue() } catch { complain(error) }
+                }
+            }
         }
     }
 

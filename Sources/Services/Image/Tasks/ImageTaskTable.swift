@@ -71,9 +71,9 @@ extension Transaction {
     }
 
     /// Tasks whose process has ended before them.
-    func failUnfinishedTasks(at now: Moment) throws(Failure) {
+    func failUnfinishedTasks(_ condition: SQL, at now: Moment) throws(Failure) {
         let unfinished: [ImageTask] = try rows(
-            "SELECT * FROM image_task WHERE status IN ('pending', 'processing')")
+            "SELECT * FROM image_task WHERE status IN ('pending', 'processing') AND \(condition)")
         for var task in unfinished {
             task.end(.failure, "The service was stopped before this was done. Please import again.", at: now)
             try update(task)
