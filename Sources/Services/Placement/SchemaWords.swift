@@ -28,7 +28,9 @@ extension Complaint {
         case .longest: ("\(shown) is too long", "maxLength")
         case .nulCharacter: ("\(shown) holds a NUL character", "pattern")
         case .format(let format):
-            format.pattern.map { ("\(shown) does not match '\($0)'", "pattern") } ?? ("\(shown) is not a 'uuid'", "format")
+            format.pattern.map { ("\(shown) does not match '\($0)'", "pattern") } ?? (
+                "\(shown) is not a 'uuid'", "format"
+            )
         case .above(let most): ("\(shown) is greater than the maximum of \(most)", "maximum")
         case .fewest(1):
             ("\(shown) should be non-empty", value.array == nil ? "minProperties" : "minItems")

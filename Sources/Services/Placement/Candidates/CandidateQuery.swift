@@ -165,7 +165,8 @@ extension Call<Placement> {
             throw .query("'\(stranger)' does not match any of the regexes: \(CandidateRequest.patterns(version))")
         }
         let resources: [Field] = version < "1.25" ? [.required("resources", .text)] : []
-        try admitQuery(Fields(fields + resources + parts.subtracting(resources.map(\.name)).map { .optional($0, .text) }))
+        try admitQuery(
+            Fields(fields + resources + parts.subtracting(resources.map(\.name)).map { .optional($0, .text) }))
     }
 }
 
