@@ -14,6 +14,7 @@ package struct Complaint: Error, Sendable {
         case choice([String])
         case minimum(Int64)
         case maximum(Int64)
+        case above(Double)
         case shortest(Int)
         case longest(Int)
         case nulCharacter
@@ -55,6 +56,7 @@ extension Complaint {
         case .choice(let choices): "must be one of \(choices.joined(separator: ", "))"
         case .minimum(let least): "must be at least \(least)"
         case .maximum(let most): "must be at most \(most)"
+        case .above(let most): "must be at most \(most)"
         case .shortest(1): "must not be empty"
         case .shortest(let least): "is too short: at least \(least)"
         case .longest(let most): "is too long: at most \(most) characters"

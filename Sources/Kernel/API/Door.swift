@@ -115,13 +115,16 @@ package struct Door: Sendable {
         _ method: String, _ match: Router<Int>.Match, _ service: ServiceAPI, _ version: Microversion
     ) throws(Failure) -> (ServiceAPI.Entry, [String]) {
         let known = match.entries.filter { service.endpoints[$0.target].exists(at: version) }
-        guard !known.isEmpty else { throw Failure(.notFound, "The resource could not be found.") }
+        // What another version can do is not found in this one; what none can do is not allowed.
+        guard !known.isEmpty || !match.entries.contains(where: { $0.method == method }) else {
+            throw Failure(.notFound, "The resource could not be found.")
+        }
         let chosen =
             known.first { $0.method == method } ?? (method == "HEAD" ? known.first { $0.method == "GET" } : nil)
         guard let chosen else {
             throw Failure(
                 .methodNotAllowed, "The method \(method) is not allowed for this resource.",
-                name: known.map(\.method).joined(separator: ", "))
+                name: Set((known.isEmpty ? match.entries : known).map(\.method)).sorted().joined(separator: ", "))
         }
         return (service.endpoints[chosen.target], chosen.names)
     }
@@ -165,7 +168,8 @@ package struct Door: Sendable {
     ) async throws(Failure) -> JSON {
         guard case .json(let shape, let limit) = body else { return .null }
         let bytes = try await request.body.collect(limit: limit)
-        let json = bytes.isEmpty ? JSON.object(JSON.Object()) : try parse(bytes, dialect)
+        let isLeftOut = bytes.isEmpty && dialect.mediaType == nil
+        let json = isLeftOut ? JSON.object(JSON.Object()) : try parse(bytes, dialect)
         do throws(Complaint) { try shape.check(json, version: version) } catch { throw dialect.complaint(error) }
         return json
     }

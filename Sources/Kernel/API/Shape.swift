@@ -12,6 +12,8 @@ package indirect enum Shape: Sendable {
     /// Also written as a string.
     case looseInteger(ClosedRange<Int64>)
     case number
+    /// A number that isn't above this.
+    case limitedNumber(Double)
     case nullable(Shape)
     case list(of: Shape, count: ClosedRange<Int> = 0...1_000, unique: Bool = false)
     case object(Fields)
@@ -33,6 +35,8 @@ package indirect enum Shape: Sendable {
         case customConstant
         /// What may stand behind the name of a group of a request.
         case suffix
+        /// A number above zero, as text.
+        case count
     }
 
     /// Any text that a column of text can hold.

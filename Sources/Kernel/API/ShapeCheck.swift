@@ -18,7 +18,8 @@ extension Shape {
         case .looseBoolean: guard value.looseBool != nil else { throw place.is(.type("a boolean")) }
         case .integer(let range): try checkInteger(value.integer, range, place)
         case .looseInteger(let range): try checkInteger(value.looseInteger, range, place)
-        case .number: try checkNumber(place)
+        case .number: try checkNumber(.infinity, place)
+        case .limitedNumber(let most): try checkNumber(most, place)
         case .nullable(let shape): if !value.isNull { try shape.check(value, at: path, version: version) }
         case .list(let shape, let count, let unique): try checkList(shape, count, unique, place, version)
         case .object(let fields): try fields.check(value, at: path, version: version)
@@ -43,9 +44,14 @@ extension Shape {
         guard number <= range.upperBound else { throw place.is(.maximum(range.upperBound)) }
     }
 
-    private func checkNumber(_ place: Place) throws(Complaint) {
-        if case .number = place.value { return }
-        guard place.value.integer != nil else { throw place.is(.type("a number")) }
+    private func checkNumber(_ most: Double, _ place: Place) throws(Complaint) {
+        let number: Double
+        switch place.value {
+        case .number(let value): number = value
+        case .integer(let value): number = Double(value)
+        default: throw place.is(.type("a number"))
+        }
+        guard number <= most else { throw place.is(.above(most)) }
     }
 
     private func checkList(

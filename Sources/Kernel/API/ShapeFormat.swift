@@ -16,6 +16,7 @@ extension Shape.Format {
         case .tag: "text without commas and slashes"
         case .constant: "a name of capital letters, digits and underscores"
         case .customConstant: "a name that begins with CUSTOM_, of capital letters, digits and underscores"
+        case .count: "a number above zero"
         case .suffix: "up to 64 letters, digits, underscores and hyphens"
         }
     }
@@ -36,17 +37,17 @@ extension Shape.Format {
         case .customConstant:
             text.hasPrefix("CUSTOM_") && text.utf8.count > 7 && text.utf8.allSatisfy(Shape.Format.isConstant)
         case .suffix: (1...64).contains(text.utf8.count) && text.utf8.allSatisfy(Shape.Format.isSuffix)
+        case .count: text.first != "0" && !text.isEmpty && text.utf8.allSatisfy(Shape.Format.isDigit)
         case .name:
             text.contains { !$0.isWhitespace }
                 && text.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F }
         }
     }
 
+    private static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
+
     private static func isConstant(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"): true
-        default: false
-        }
+        (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) || isDigit(byte) || byte == UInt8(ascii: "_")
     }
 
     private static func isSuffix(_ byte: UInt8) -> Bool {

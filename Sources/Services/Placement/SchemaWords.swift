@@ -31,6 +31,9 @@ extension Complaint {
             format.pattern.map { ("\(shown) does not match '\($0)'", "pattern") } ?? (
                 "\(shown) is not a 'uuid'", "format"
             )
+        case .above(let most): ("\(shown) is greater than the maximum of \(most)", "maximum")
+        case .fewest(1):
+            ("\(shown) should be non-empty", value.array == nil ? "minProperties" : "minItems")
         case .fewest: ("\(shown) is too short", value.array == nil ? "minProperties" : "minItems")
         case .most: ("\(shown) is too long", value.array == nil ? "maxProperties" : "maxItems")
         case .twice: ("\(shown) has non-unique elements", "uniqueItems")
@@ -78,6 +81,7 @@ extension Shape.Format {
         switch self {
         case .constant: "^[A-Z0-9_]+$"
         case .customConstant: "^CUSTOM_[A-Z0-9_]+$"
+        case .count: "^[1-9][0-9]*$"
         case .uuid: "^[0-9a-fA-F-]{36}$"
         case .suffix: "[a-zA-Z0-9_-]{1,64}"
         default: nil

@@ -12,13 +12,19 @@ extension CandidateSearch {
             since: "1.10", list)
     ]
 
-    /// Those of groups also with a suffix.
-    private static let parameters: [Parameter] = [
-        Parameter("resources"), Parameter("limit", since: "1.16"), Parameter("required", since: "1.17"),
-        Parameter("member_of", since: "1.21"), Parameter("group_policy", since: "1.25"),
-        Parameter("in_tree", since: "1.31"), Parameter("root_required", since: "1.35"),
-        Parameter("same_subtree", since: "1.36"),
+    /// What is said of the request as a whole.
+    static let wideFields: [Field] = [
+        .optional("limit", .text(1...18, format: .count), since: "1.16"),
+        .optional("group_policy", .choice(["none", "isolate"]), since: "1.25"),
+        .optional("root_required", .text, since: "1.35"), .optional("same_subtree", .text, since: "1.36"),
     ]
+
+    /// Those of groups also with a suffix.
+    private static let parameters: [Parameter] =
+        Fields(wideFields).parameters + [
+            Parameter("resources"), Parameter("required", since: "1.17"), Parameter("member_of", since: "1.21"),
+            Parameter("in_tree", since: "1.31"),
+        ]
 
     private static func list(_ call: Call<Placement>) async throws(Failure) -> Reply {
         let request = try CandidateRequest(call)

@@ -158,18 +158,21 @@ extension [String] {
 extension Call<Placement> {
     /// Parameters of groups have names of the caller's own, so the list of what is known is made for each call.
     fileprivate func admitCandidateQuery() throws(Failure) {
-        var fields: [Field] = [
-            .optional("limit", .text(1...10, format: nil), since: "1.16"),
-            .optional("group_policy", .choice(["none", "isolate"]), since: "1.25"),
-            .optional("root_required", .text, since: "1.35"), .optional("same_subtree", .text, since: "1.36"),
-        ]
-        if version < "1.25" { fields.append(.required("resources", .text)) }
-        let names = Set(query.items.map(\.name)).subtracting(fields.map(\.name))
-        fields += names.filter { CandidateRequest.split($0, version) != nil }.map { .optional($0, .text) }
-        try admitQuery(Fields(fields))
-        guard let limit = query["limit"] else { return }
-        guard let number = Int(limit), number >= 1, limit.first != "+" else {
-            throw .query("'\(limit)' does not match '^[1-9][0-9]*$'")
+        let fields = CandidateSearch.wideFields.filter { version >= $0.since ?? "1.0" }
+        let strangers = Set(query.items.map(\.name)).subtracting(fields.map(\.name))
+        let parts = strangers.filter { CandidateRequest.split($0, version) != nil }
+        if version >= "1.25", let stranger = strangers.subtracting(parts).min() {
+            throw .query("'\(stranger)' does not match any of the regexes: \(CandidateRequest.patterns(version))")
         }
+        let resources: [Field] = version < "1.25" ? [.required("resources", .text)] : []
+        try admitQuery(
+            Fields(fields + resources + parts.subtracting(resources.map(\.name)).map { .optional($0, .text) }))
+    }
+}
+
+extension CandidateRequest {
+    fileprivate static func patterns(_ version: Microversion) -> String {
+        let suffix = version >= "1.33" ? "[a-zA-Z0-9_-]{1,64}" : "[1-9][0-9]*"
+        return parts.filter { version >= $0.since }.map { "'^\($0.name)(\(suffix))?$'" }.joined(separator: ", ")
     }
 }

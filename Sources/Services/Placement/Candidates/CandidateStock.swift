@@ -33,11 +33,8 @@ extension Transaction {
         let groups = request.groups.values
         stock.hasTrees = try exists("SELECT 1 FROM placement_provider WHERE parent IS NOT NULL LIMIT 1")
         try readInventories(for: groups.map(\.resources), into: &stock)
-        let traits = groups.reduce(into: request.rootRequired.union(request.rootForbidden)) { traits, group in
-            traits.formUnion(group.forbidden.union(group.required.flatMap { $0 }))
-        }
-        try readHolders(of: traits.union([Trait.sharing]), into: &stock)
-        try readMembers(of: Set(groups.flatMap { $0.notMemberOf.union($0.memberOf.flatMap { $0 }) }), into: &stock)
+        try readHolders(of: request.namedTraits.union([Trait.sharing]), into: &stock)
+        try readMembers(of: request.namedAggregates, into: &stock)
         try readSharedRoots(into: &stock)
         try readTreeRoots(Set(groups.compactMap(\.inTree)), into: &stock)
         // Groups without resources may be served by anybody, and who stands above whom takes the whole trees to know.

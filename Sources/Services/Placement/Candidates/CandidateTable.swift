@@ -11,13 +11,9 @@ extension Placement {
 
 extension Transaction {
     func candidates(_ request: CandidateRequest) throws(Failure) -> Candidates {
-        let groups = request.groups.values
-        let traits = groups.reduce(into: request.rootRequired.union(request.rootForbidden)) { traits, group in
-            traits.formUnion(group.forbidden.union(group.required.flatMap { $0 }))
-        }
-        let unknown = try unknownTraits(traits)
+        let unknown = try unknownTraits(request.namedTraits)
         guard unknown.isEmpty else { throw .invalid("No such trait(s): \(unknown.joined(separator: ", ")).") }
-        do throws(Failure) { try requireClasses(Set(groups.flatMap(\.resources.keys))) } catch {
+        do throws(Failure) { try requireClasses(Set(request.groups.values.flatMap(\.resources.keys))) } catch {
             throw error.within("Invalid resource class in resources parameter", as: .invalid)
         }
         let stock = try stock(for: request)
@@ -60,7 +56,27 @@ extension Transaction {
             let provider = try row.integer("provider")
             summaries[provider]?.traits.append(try row.text("trait"))
         }
-        return summaries.sorted { $0.key < $1.key }.map(\.value)
+        return summaries.sorted { $0.key < $1.key }.map { _, summary in
+            var summary = summary
+            summary.traits.sort(by: Trait.comesFirst)
+            return summary
+        }
+    }
+}
+
+extension CandidateRequest {
+    /// All traits that it asks for, to have or not to have.
+    var namedTraits: Set<String> {
+        groups.values.reduce(into: rootRequired.union(rootForbidden)) { traits, group in
+            traits.formUnion(group.forbidden.union(group.required.flatMap { $0 }))
+        }
+    }
+
+    /// The same of aggregates.
+    var namedAggregates: Set<String> {
+        groups.values.reduce(into: []) { aggregates, group in
+            aggregates.formUnion(group.notMemberOf.union(group.memberOf.flatMap { $0 }))
+        }
     }
 }
 

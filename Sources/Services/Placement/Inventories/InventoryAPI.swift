@@ -27,10 +27,13 @@ extension Inventory {
     private static let generation: Field = .required("resource_provider_generation", .integer(.min ... .max))
     private static let positive: Shape = .integer(1...Int64(InventoryDescription.most))
 
+    /// What a single-precision column holds, from when there was one.
+    private static let largestRatio = 3.40282e+38
+
     private static let sizes: [Field] = [
         .required("total", positive), .optional("reserved", .integer(0...Int64(InventoryDescription.most))),
         .optional("min_unit", positive), .optional("max_unit", positive), .optional("step_size", positive),
-        .optional("allocation_ratio", .number),
+        .optional("allocation_ratio", .limitedNumber(largestRatio)),
     ]
 
     /// All of a provider's inventories, as they are set at once here and when providers are reshaped.

@@ -58,9 +58,7 @@ extension Transaction {
     ) throws(Failure) -> Provider {
         try requireClasses(sizes.keys.sorted())
         let present = try inventories(of: provider)
-        for inventory in present where sizes[inventory.resourceClass] == nil {
-            try delete(inventory, of: provider)
-        }
+        try delete(present.filter { sizes[$0.resourceClass] == nil }, of: provider)
         for (resourceClass, size) in sizes.sorted(by: { $0.key < $1.key }) {
             try put(
                 resourceClass, size, of: provider, isNew: !present.contains { $0.resourceClass == resourceClass }, now)
@@ -99,20 +97,21 @@ extension Transaction {
                 "No inventory of class \(resourceClass) found for delete: "
                     + "No inventory of class \(resourceClass) found for delete")
         }
-        try delete(inventory, of: provider)
+        try delete([inventory], of: provider)
         _ = try advance(provider, now: now)
     }
 
-    private func delete(_ inventory: Inventory, of provider: Provider) throws(Failure) {
-        guard inventory.used == 0 else {
+    private func delete(_ inventories: [Inventory], of provider: Provider) throws(Failure) {
+        let used = inventories.filter { $0.used > 0 }.map(\.resourceClass)
+        guard used.isEmpty else {
             throw .conflict(
-                "Inventory for '\(inventory.resourceClass)' on resource provider '\(provider.id)' in use.",
-                .inventoryInUse)
+                "Inventory for '\(StandardResourceClasses.inOrder(used).joined(separator: ", "))' on resource provider "
+                    + "'\(provider.id)' in use.", .inventoryInUse)
         }
         try run(
             """
             DELETE FROM placement_inventory
-            WHERE provider = \(provider.number) AND class = \(inventory.resourceClass)
+            WHERE provider = \(provider.number) AND class IN \(.list(inventories.map(\.resourceClass)))
             """)
     }
 

@@ -9,4 +9,10 @@ enum StandardResourceClasses {
     ]
 
     static let names = Set(ordered)
+
+    /// The standard ones as they came to be, then the custom ones as they are spelled.
+    static func inOrder(_ names: [String]) -> [String] {
+        let custom = names.filter { !self.names.contains($0) }
+        return ordered.filter { names.contains($0) } + custom.sorted()
+    }
 }
