@@ -118,4 +118,63 @@ struct QEMULongTests {
         try await withRig { try await promise.keep($0) }
         print("\(promise.testDescription): \(ContinuousClock.now - begun)")
     }
+
+    @Test func theScreenAndTheConsoleCanBeReached() async throws {
+        try await withRig { rig in
+            let spec = rig.spec()
+            try await rig.driver.ensureRunning(spec)
+            let screen = try await Stream.connect(to: .unix(path: rig.qemu.vncSocket(spec.id)), on: rig.loops)
+            #expect(try await screen.read(upTo: 12) == Array("RFB 003.008\n".utf8))
+            await screen.close()
+            let console = try await Stream.connect(to: .unix(path: rig.qemu.consoleSocket(spec.id)), on: rig.loops)
+            await console.close()
+            try await rig.driver.ensureStopped(spec.id, within: nil)
+            let failure = await #expect(throws: Failure.self) { try await rig.qemu.vncSocket(spec.id) }
+            #expect(failure?.kind == .conflict)
+        }
+    }
+
+    @Test func disksOfTheGuestsOwnAreMadeOnce() async throws {
+        try await withRig { rig in
+            var spec = rig.spec()
+            spec.ephemeralGB = [1]
+            spec.swapMB = 16
+            try await rig.driver.ensureRunning(spec)
+            let guest = try rig.qemu.guestFolder(spec.id)
+            let ephemeral = try await Program("blkid", "-o", "value", guest.ephemeral(0)).run(by: "test").text
+            #expect(ephemeral.contains("ephemeral0") && ephemeral.contains("ext4"))
+            #expect(try await Program("blkid", "-o", "value", guest.swap).run(by: "test").text.contains("swap"))
+            let root = try await Program("stat", "-c", "%i", guest.root).run(by: "test").text
+            try await rig.driver.reboot(spec.id, within: nil)
+            #expect(try await Program("stat", "-c", "%i", guest.root).run(by: "test").text == root)
+        }
+    }
+
+    @Test func whatEmulatesWellPassesTheProbe() async throws {
+        try await withFolder { folder in
+            #expect(try await Accelerator.boots(.tcg, in: folder, by: "test"))
+            let proven = try await Accelerator.proven(in: folder, by: "test")
+            #expect(try await Accelerator.proven(in: folder, by: "test") == proven)
+        }
+    }
+
+    @Test func aNodeSaysWhatItHas() async throws {
+        try await withRig { rig in
+            let capacity = try await rig.qemu.capacity()
+            #expect(capacity.vcpus == ProcessInfo.processInfo.activeProcessorCount)
+            #expect(capacity.hypervisor == "QEMU" && capacity.version > 1_000_000)
+            #expect(capacity.freeDiskGB <= capacity.diskGB && capacity.memoryMB > 100)
+            #expect(capacity.cpu.features.contains("sse2"))
+        }
+    }
+
+    @Test func aPlaceTooDeepForSocketsIsRefusedAtOnce() async throws {
+        let loops = Loops(count: 1)
+        let deep = "/tmp/" + String(repeating: "d", count: 60)
+        let failure = await #expect(throws: Failure.self) {
+            try await QEMUHypervisor(folder: deep, accelerator: .tcg, loops: loops, world: World())
+        }
+        #expect(failure?.kind == .invalid)
+        await loops.stop()
+    }
 }

@@ -8,8 +8,12 @@ struct Drive {
     static let controllerBus = "scsi.0"
     static let controller: JSON = ["driver": "virtio-scsi-pci", "id": "scsi"]
 
-    /// A node's name has at most 31 characters, which is enough of a UUID.
-    static func nodeName(_ disk: String) -> String { "disk-" + disk.filter { $0 != "-" }.prefix(26) }
+    /// A node's name has at most 31 characters, into which a UUID has to be squeezed.
+    static func nodeName(_ disk: String) -> String {
+        guard let uuid = UUID(disk) else { return "d-" + disk.prefix(29) }
+        return "d-" + String(uuid.high, radix: 36) + "-" + String(uuid.low, radix: 36)
+    }
+
     static func deviceID(_ disk: String) -> String { "disk-" + disk }
 
     /// A volume.
@@ -83,7 +87,9 @@ struct Drive {
         } else {
             let rest = url.dropFirst("nbd://".count)
             let parts = rest.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
-            let colon = parts[0].lastIndex(of: ":")
+            // In brackets, colons belong to the address.
+            let afterHost = parts[0].lastIndex(of: "]") ?? parts[0].startIndex
+            let colon = parts[0][afterHost...].lastIndex(of: ":")
             let host = parts[0][..<(colon ?? parts[0].endIndex)].filter { $0 != "[" && $0 != "]" }
             let port = colon.map { String(parts[0][$0...].dropFirst()) } ?? "10809"
             place["export"] = .string(parts.count > 1 ? String(parts[1]) : "")

@@ -35,7 +35,6 @@ struct GuestFolder: Sendable {
     var agent: String { path + "/agent" }
     // Files.
     var pid: String { path + "/pid" }
-    var log: String { path + "/qemu.log" }
     var consoleLog: String { path + "/console.log" }
     var memory: String { path + "/memory" }
     var root: String { path + "/root.qcow2" }

@@ -9,11 +9,12 @@ struct Machine {
     /// - Parameter incoming: waits for a memory that was saved instead of starting from nothing.
     func arguments(incoming: Bool) -> [String] {
         var words = [
-            "-name", spec.id.text, "-uuid", spec.id.text, "-M", "pc", "-cpu", "qemu64", "-accel", accelerator.argument,
+            "-name", spec.id.text, "-uuid", spec.id.text, "-M", "pc", "-cpu", accelerator.cpu, "-accel",
+            accelerator.argument,
             "-m", String(spec.memoryMB), "-smp", String(spec.vcpus), "-nodefaults", "-no-user-config",
             // A guest that shuts down leaves its process, which tells even a driver that comes later that it was no crash.
-            "-no-shutdown", "-daemonize", "-pidfile", folder.pid, "-D", folder.log,
-            "-sandbox", "on,obsolete=deny,elevateprivileges=deny,resourcecontrol=deny",
+            "-no-shutdown", "-daemonize", "-pidfile", folder.pid,
+            "-sandbox", "on,obsolete=deny,resourcecontrol=deny",
             "-vga", "std", "-vnc", "unix:" + Machine.escaped(folder.screen),
         ]
         words += socket("qmp", folder.commands) + ["-mon", "chardev=qmp,mode=control"]

@@ -32,7 +32,7 @@ extension QEMUHypervisor {
     static func version(in text: String) -> Int {
         let word = text.split(whereSeparator: \.isWhitespace).first { $0.first?.isNumber == true } ?? ""
         let parts = word.split(separator: ".").map { Int($0) ?? 0 }
-        return parts.prefix(3).reduce(0) { $0 * 1_000 + $1 }
+        return (parts + [0, 0, 0]).prefix(3).reduce(0) { $0 * 1_000 + $1 }
     }
 
     /// The first processor's.

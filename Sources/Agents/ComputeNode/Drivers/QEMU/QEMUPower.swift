@@ -10,8 +10,13 @@ extension QEMUHypervisor {
         try await Tracing.span("run the guest", .hypervisor, by: actor) { () throws(Failure) in
             try await turns.take(spec.id) { () throws(Failure) in
                 let power = try await power(of: guest)
-                guard power != .running && power != .paused else { return }
-                if let record = try guest.record(), record.decided == .suspended {
+                let record = try guest.record()
+                if let record, power == .running || power == .paused {
+                    // It may have been started by one who didn't live to say so.
+                    guard record.decided != .running else { return }
+                    return try guest.save(GuestFolder.Record(spec: record.spec, decided: .running))
+                }
+                if let record, record.decided == .suspended, power == nil {
                     return try await start(guest, record.spec, incoming: true)
                 }
                 try await end(guest)
@@ -94,6 +99,7 @@ extension QEMUHypervisor {
         try guest.save(GuestFolder.Record(spec: spec, decided: incoming ? .suspended : .stopped))
         try await GuestDisks(spec: spec, folder: guest, actor: actor).ensure()
         try guest.sweep()
+        if !incoming { try LocalFiles.remove(guest.memory) }
         let machine = Machine(spec: spec, folder: guest, accelerator: accelerator)
         do throws(Failure) {
             // It comes back when the guest has a process of its own that answers.
