@@ -10,7 +10,7 @@ extension Shape {
         case .choice(let choices): .string(choices[0])
         case .boolean, .looseBoolean: true
         case .integer(let range), .looseInteger(let range): .integer(range.lowerBound)
-        case .number: 1
+        case .number, .limitedNumber: 1
         case .nullable(let shape): shape.example
         case .list(let shape, let count, _): .array((0..<count.lowerBound).map { _ in shape.example })
         case .object(let fields): .object(fields.example)
@@ -31,6 +31,7 @@ extension Shape {
         case .macAddress: "02:00:00:00:00:01"
         case .constant: "VCPU"
         case .customConstant: "CUSTOM_THING"
+        case .count: "1"
         case .name, .tag, .suffix, nil: String(repeating: "x", count: max(length.lowerBound, 1))
         }
     }
