@@ -69,8 +69,8 @@ extension Rule {
             update_quota delete_quota create_router:external_gateway_info:enable_snat \
             create_router:external_gateway_info:external_fixed_ips \
             update_router:external_gateway_info:enable_snat \
-            update_router:external_gateway_info:external_fixed_ips create_subnet:service_types \
-            update_subnet:service_types create_subnetpool:shared create_subnetpool:is_default \
+            update_router:external_gateway_info:external_fixed_ips \
+            create_subnetpool:shared create_subnetpool:is_default \
             update_subnetpool:is_default
             """
         ),

@@ -31,7 +31,8 @@ package struct Network: Sendable {
 
     /// The table of contents of the API reference.
     static let endpoints: [Endpoint<Network>] =
-        resources.flatMap(\.endpoints) + RouterInterfaces.endpoints + Quotas.endpoints + AvailabilityZones.endpoints
+        resources.flatMap(\.endpoints) + RouterInterfaces.endpoints + SubnetPoolPrefixes.endpoints + Quotas.endpoints
+        + AvailabilityZones.endpoints
         + AddressAvailability.endpoints + Extensions.endpoints
 
     package static let migrations: [Migration] = [

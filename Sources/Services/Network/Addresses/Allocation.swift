@@ -44,7 +44,7 @@ struct Allocation {
     func wished(_ wishes: [JSON.Object]) throws(Failure) -> [FixedIP] {
         var chosen: [FixedIP] = []
         for wish in wishes {
-            let fixed = try one(wish)
+            let fixed = try one(wish, besides: chosen)
             guard !chosen.contains(where: { $0.address == fixed.address }) else {
                 throw .input("Duplicate IP address '\(fixed.address)'")
             }
@@ -65,11 +65,11 @@ struct Allocation {
         try desk.tx.run("DELETE FROM network_address WHERE network_id = \(network) AND port_id = ''")
     }
 
-    private func one(_ wish: JSON.Object) throws(Failure) -> FixedIP {
+    private func one(_ wish: JSON.Object, besides chosen: [FixedIP]) throws(Failure) -> FixedIP {
         let subnet = try wish.text("subnet_id").map { id throws(Failure) in try self.subnet(id) }
         guard let text = wish.text("ip_address") else {
             guard let subnet else { throw .input("IP allocation requires subnet_id or ip_address") }
-            return try any(in: subnet)
+            return try any(in: subnet, besides: chosen)
         }
         guard let address = IPAddress(text) else { throw .input("'\(text)' is not a valid IP address") }
         let home = subnet ?? subnets.first { $0.cidr.contains(address) }
@@ -99,11 +99,11 @@ struct Allocation {
             "Failed to create port on network \(network), because fixed_ips included invalid subnet \(id)")
     }
 
-    private func any(in subnet: Subnet) throws(Failure) -> FixedIP {
+    private func any(in subnet: Subnet, besides chosen: [FixedIP]) throws(Failure) -> FixedIP {
         if subnet.isAutomatic, !choosesFreely {
             return FixedIP(subnet: subnet.id, address: IPAddress(in: subnet.cidr, of: mac))
         }
-        if let kept = current.first(where: { $0.subnet == subnet.id }) { return kept }
+        if let kept = current.first(where: { $0.subnet == subnet.id && !chosen.contains($0) }) { return kept }
         guard let address = try desk.freeAddress(in: subnet) else { throw exhausted }
         return FixedIP(subnet: subnet.id, address: address)
     }

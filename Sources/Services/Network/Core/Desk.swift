@@ -38,17 +38,29 @@ extension Desk {
     }
 
     func target(_ resource: Resource, _ document: Document) throws(Failure) -> Target {
+        var parents: [String: Document] = [:]
+        return try target(resource, document, among: &parents)
+    }
+
+    /// The same for many things, whose parents are looked up once each.
+    func target(
+        _ resource: Resource, _ document: Document, among parents: inout [String: Document]
+    ) throws(Failure) -> Target {
         guard let parent = resource.parent, let id = document.text(parent.key) else {
             return Target(own: document, parent: nil)
         }
-        return Target(own: document, parent: (try get(parent.resource, id), parent))
+        let found = if let known = parents[id] { known } else { try get(parent.resource, id) }
+        parents[id] = found
+        return Target(own: document, parent: (found, parent))
     }
 
     /// Where there is no such rule, whoever may do the whole may do the part.
-    func allows(_ rule: String, of target: Target) -> Bool {
-        guard let call, let rule = Rule.network[rule] else { return true }
-        return call.scope(under: rule).covers { target.attribute($0) }
+    func scope(_ rule: String) -> Scope {
+        guard let call, let rule = Rule.network[rule] else { return .everywhere }
+        return call.scope(under: rule)
     }
+
+    func allows(_ rule: String, of target: Target) -> Bool { scope(rule).covers { target.attribute($0) } }
 
     func require(_ rule: String, of target: Target) throws(Failure) {
         guard allows(rule, of: target) else { throw .refused(rule) }
@@ -56,8 +68,7 @@ extension Desk {
 
     /// How far the caller may see things of a kind.
     func reach(_ resource: Resource) -> SQL {
-        guard let call, let rule = Rule.network["get_\(resource.one)"] else { return "1 = 1" }
-        return resource.within(call.scope(under: rule), viewer)
+        resource.within(scope("get_\(resource.one)"), viewer)
     }
 }
 

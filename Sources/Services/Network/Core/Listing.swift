@@ -101,7 +101,7 @@ struct Listing {
         switch name {
         case "tags": return all
         case "tags-any": return any
-        case "not-tags": return "NOT \(all)"
+        case "not-tags": return "NOT (\(all))"
         case "not-tags-any": return "NOT (\(any))"
         default: return nil
         }
@@ -143,17 +143,18 @@ struct Listing {
         return isReverse ? documents.reversed() : documents
     }
 
-    /// `next` when there may be more, `previous` when there was something before.
+    /// Both ways from this page; not onward where a page that isn't full says that there is no more.
     func links(_ documents: [Document], _ base: String) -> [(rel: String, href: String)] {
-        guard let limit, let first = documents.first?.id, let last = documents.last?.id else { return [] }
+        guard let limit else { return [] }
         let rest = query.items.filter { $0.name != "marker" && $0.name != "page_reverse" }
         let href = { (more: [Parameters.Item]) in "\(base)?\(Parameters(rest + more).text)" }
-        let next = (rel: "next", href: href([.init("marker", last)]))
-        let previous = (rel: "previous", href: href([.init("marker", first), .init("page_reverse", "True")]))
+        let mark = { (document: Document?) in document.map { [Parameters.Item("marker", $0.id)] } ?? [] }
+        let next = (rel: "next", href: href(mark(documents.last)))
+        let previous = (rel: "previous", href: href(mark(documents.first) + [.init("page_reverse", "True")]))
         let isFull = documents.count == limit
         var links: [(rel: String, href: String)] = []
         if isReverse || isFull { links.append(next) }
-        if isReverse ? isFull : query.has("marker") { links.append(previous) }
+        if !isReverse || isFull { links.append(previous) }
         return links
     }
 }

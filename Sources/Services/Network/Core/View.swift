@@ -18,15 +18,16 @@ struct View: Sendable {
             if isWanted(attribute.name) { names.append(attribute.name) }
             if attribute.name == "tenant_id", isWanted("project_id") { names.append("project_id") }
         }
-        self.names = names
+        let guarded = names.map { (name: $0, scope: desk.scope("get_\(resource.one):\($0)")) }
+        let unseen = Set(guarded.filter { $0.scope == .nowhere }.map(\.name))
+        self.names = names.filter { !unseen.contains($0) }
         var hidden: [String: Set<String>] = [:]
-        let guarded = names.filter { Rule.network["get_\(resource.one):\($0)"] != nil }
-        if !guarded.isEmpty {
-            for document in documents {
-                let target = try desk.target(resource, document)
-                let unseen = guarded.filter { !desk.allows("get_\(resource.one):\($0)", of: target) }
-                if !unseen.isEmpty { hidden[document.id] = Set(unseen) }
-            }
+        var parents: [String: Document] = [:]
+        let depending = guarded.filter { $0.scope != .nowhere && $0.scope != .everywhere }
+        for document in depending.isEmpty ? [] : documents {
+            let target = try desk.target(resource, document, among: &parents)
+            let out = depending.filter { !$0.scope.covers { target.attribute($0) } }
+            if !out.isEmpty { hidden[document.id] = Set(out.map(\.name)) }
         }
         self.hidden = hidden
     }

@@ -63,6 +63,7 @@ enum Extensions {
         one("stateful-security-group", "Stateful groups", "Whether a group remembers connections."),
         one("subnet-external-network", "External subnets", "Whether a subnet's network leads out."),
         one("subnet-service-types", "Service types of subnets", "What kind of port a subnet is for."),
+        one("subnetpool-prefix-ops", "Prefixes of pools", "Prefixes are added to a pool and removed from it."),
         one("subnet_allocation", "Subnet pools", "Pools from which subnets are cut."),
     ]
 

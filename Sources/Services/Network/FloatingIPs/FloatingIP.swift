@@ -95,6 +95,8 @@ enum FloatingIPRows {
     }
 
     static func update(_ changes: inout Document, _ before: Document, _ desk: Desk) throws(Failure) {
+        // To say nothing is how old clients let go of a port.
+        if changes.members.isEmpty { changes["port_id"] = .null }
         if changes.has("port_id") || changes.has("fixed_ip_address") {
             let port = changes.has("port_id") ? changes.text("port_id") : before.text("port_id")
             if port == nil, changes.says("fixed_ip_address") {

@@ -59,7 +59,6 @@ enum NetworkRows {
         let mtu = draft.integer("mtu") ?? 0
         guard mtu <= largest else { throw .input("Requested MTU is too big, maximum is \(largest)") }
         draft["mtu"] = .number(mtu == 0 ? largest : mtu)
-        try requireSensibleMTU(draft.integer("mtu") ?? 0)
         draft["status"] = "ACTIVE"
         try desk.insert(.network, draft)
         try segment.insert(for: draft.id, desk)
@@ -68,9 +67,13 @@ enum NetworkRows {
         try desk.ensureDefaultGroup(of: draft.project)
     }
 
-    /// What IPv4 requires of every link.
-    private static func requireSensibleMTU(_ mtu: Int) throws(Failure) {
-        guard mtu >= 68 else { throw .input("Requested MTU is too small, minimum is 68") }
+    /// What the protocol requires of every link that carries a subnet.
+    static func requireMTU(_ mtu: Int, for family: IPAddress.Family, on network: String) throws(Failure) {
+        let least = family == .v4 ? 68 : 1_280
+        guard mtu >= least else {
+            throw .clash(
+                "NetworkMTUSubnetConflict", "MTU of \(network) is not valid, subnet requires a minimum of \(least)")
+        }
     }
 
     private static func segment(of draft: Document, _ desk: Desk) throws(Failure) -> Segment {
@@ -85,7 +88,9 @@ enum NetworkRows {
 
     static func update(_ changes: inout Document, _ before: Document, _ desk: Desk) throws(Failure) {
         if let mtu = changes.integer("mtu") {
-            try requireSensibleMTU(mtu)
+            for subnet in try desk.subnets(of: before.id) {
+                try requireMTU(mtu, for: subnet.cidr.family, on: before.id)
+            }
             let type = try SegmentType.named(before.text("provider:network_type") ?? "local")
             let largest = desk.service.settings.segments.physicalMTU - type.overhead
             guard mtu <= largest else { throw .input("Requested MTU is too big, maximum is \(largest)") }

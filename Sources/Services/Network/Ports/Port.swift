@@ -60,7 +60,8 @@ enum PortRows {
             "extra_dhcp_opts", .json, set: .always, .nullable(.list(of: .object(option), count: 0...100)),
             or: .value([]), as: Normal.list),
         Attribute(
-            "security_groups", nil, set: .always, .nullable(.list(of: .uuid, count: 0...100)), as: Normal.list,
+            "security_groups", nil, set: .always, .nullable(.list(of: .uuid, count: 0...100, unique: true)),
+            as: Normal.list,
             where: grouped),
         Attribute("port_security_enabled", .boolean, set: .always, .looseBoolean),
         Attribute("binding:host_id", .text, column: "host_id", set: .always, .nullable(.text(0...255)), as: hostName),

@@ -107,8 +107,15 @@ extension PortRows {
                 "PortSecurityAndIPRequiredForSecurityGroups",
                 "Port security must be enabled and port must have an IP address in order to use security groups.")
         }
-        for group in groups { _ = try desk.visible(.securityGroup, group) }
-        return Array(Set(groups)).sorted()
+        let kinds = try groups.map { group throws(Failure) in
+            try desk.visible(.securityGroup, group).flag("stateful")
+        }
+        guard Set(kinds).count <= 1 else {
+            throw .clash(
+                "SecurityGroupConflict",
+                "Error A port can't have stateful and stateless security groups while attempting the operation.")
+        }
+        return groups.sorted()
     }
 
     // MARK: Binding

@@ -107,7 +107,7 @@ enum Quotas {
             let desk = Desk(tx, call.service, call)
             for resource in counted {
                 guard let quota = body.integer(resource.one) else { continue }
-                if body.flag("check_limit") { try desk.requireRoom(resource, quota, call["project"]) }
+                if !body.flag("force") { try desk.requireRoom(resource, quota, call["project"]) }
                 try desk.setLimit(resource, of: call["project"], quota)
             }
             return try desk.limits(of: call["project"])

@@ -52,6 +52,7 @@ enum SecurityGroupRows {
     static func create(_ draft: inout Document, _ desk: Desk) throws(Failure) {
         try requireOtherName(draft)
         try desk.ensureDefaultGroup(of: draft.project)
+        try desk.requireQuota(.securityGroupRule, draft.project, adding: 2)
         try desk.insertGroup(draft)
     }
 

@@ -87,6 +87,7 @@ enum SubnetRows {
             throw .badRequest("subnets", "a subnetpool must be specified in the absence of a cidr")
         }
         try SubnetCheck(draft, cidr).all()
+        try NetworkRows.requireMTU(network.integer("mtu") ?? 0, for: cidr.family, on: network.id)
         for other in try desk.subnets(of: network.id) where other.cidr.overlaps(cidr) {
             throw .input(
                 "Requested subnet with cidr: \(cidr) for network: \(network.id) overlaps with another subnet")
