@@ -93,6 +93,7 @@ let package = Package(
 
         tests("Base", "Base"),
         tests("Bus", "Bus", "Base"),
+        tests("Cloud", "Cloud", "API", "Base", "HTTP", "Trace"),
         tests("ComputeNode", "ComputeNode", "IO", "Base"),
         tests("Config", "Config", "Base"),
         tests("Crypto", "Crypto", "Base"),

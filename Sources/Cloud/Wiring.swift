@@ -4,7 +4,7 @@ import Bus
 import Compute
 import ComputeNode
 import Crypto
-import HTTP
+package import HTTP
 import IO
 import Identity
 import Image
@@ -132,6 +132,9 @@ package struct Cloud: Sendable {
         let make = { Base64.url.unpadded.text(world.chance.bytes(15)) }
         return (settings.adminPassword ?? make(), make())
     }
+
+    /// Answers a request as if it had come to the gateway.
+    package func respond(to request: HTTPRequest) async -> HTTPResponse { await door.respond(to: request) }
 
     /// Serves until the task is cancelled, then finishes what is in flight.
     ///

@@ -56,14 +56,15 @@ package struct Compute: Sendable {
             "compute", port: 8774,
             versions: VersionRange("2.1", to: "2.104", header: "compute", olderHeader: "X-OpenStack-Nova-API-Version"),
             dialect: .compute, service: self, bases: ["/v2.1", "/v2"], definitions: Compute.definitions,
-            innerRules: [.seeServerHost, .seeServerFlavorSpecs, .forceHost, .removeFlavorAccess],
+            innerRules: [.showOthersLimits, .seeServerHost, .seeServerFlavorSpecs, .forceHost, .removeFlavorAccess],
             roots: Compute.discovery,
             endpoints: Compute.endpoints)
     }
 
     /// The table of contents of the API reference.
     package static let endpoints: [Endpoint<Compute>] = [
-        Flavor.endpoints, Keypair.endpoints, Server.endpoints, ServerAction.endpoints, ComputeHost.endpoints,
+        Flavor.endpoints, Keypair.endpoints, Server.endpoints, ServerMetadata.endpoints, ServerAction.endpoints,
+        ComputeHost.endpoints, Quotas.endpoints,
     ].flatMap { $0 }
 
     package static let migrations: [Migration] = [
@@ -84,6 +85,8 @@ package struct ComputeSettings: Sendable {
     /// MB.
     package var memory = 51_200
     package var metadataItems = 128
+    package var serverGroups = 10
+    package var serverGroupMembers = 10
     package var defaultZone = "nova"
     /// A node that says nothing for so long counts as down.
     package var nodePatience: Duration = .seconds(60)

@@ -172,23 +172,24 @@ extension Transaction {
 
     // MARK: Quotas
 
-    struct Usage: Sendable {
-        let instances: Int
-        let cores: Int
-        let memory: Int
-    }
-
-    func usage(of project: String) throws(Failure) -> Usage {
+    func usage(of project: String) throws(Failure) -> ServerUsage {
         let usage = try row(
             """
             SELECT COUNT(*) AS instances, SUM(vcpus) AS cores, SUM(memory) AS memory FROM compute_server
             WHERE project_id = \(project) AND state <> 'deleted'
             """
         ) { row throws(Failure) in
-            Usage(
+            ServerUsage(
                 instances: try row.integer("instances"), cores: try row.optionalInteger("cores") ?? 0,
                 memory: try row.optionalInteger("memory") ?? 0)
         }
-        return usage ?? Usage(instances: 0, cores: 0, memory: 0)
+        return usage ?? ServerUsage(instances: 0, cores: 0, memory: 0)
     }
+}
+
+/// What a project's servers use.
+struct ServerUsage: Sendable {
+    let instances: Int
+    let cores: Int
+    let memory: Int
 }
