@@ -4,12 +4,13 @@ import IO
 
 /// Which hypervisor a node uses: what the operator names, or what the machine has.
 enum Hypervisors {
-    static func make(_ settings: CloudSettings, _ loops: Loops, _ world: World) async throws(Failure) -> any Hypervisor
+    static func make(_ settings: CloudSettings, _ loops: Loops, _ world: World) async throws(Failure)
+        -> [any Hypervisor]
     {
         switch settings.hypervisor.resolved {
-        case .qemu: try await QEMUHypervisor(folder: settings.data.servers, loops: loops, world: world)
+        case .qemu: [try await QEMUHypervisor(folder: settings.data.servers, loops: loops, world: world)]
         case .auto, .simulated:
-            SimulatedHypervisor(SimulatedNode(Hypervisors.simulatedSize(settings.nodeName), world: world))
+            settings.nodeNames.map { SimulatedHypervisor(SimulatedNode(Hypervisors.simulatedSize($0), world: world)) }
         }
     }
 

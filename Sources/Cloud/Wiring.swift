@@ -25,9 +25,9 @@ package struct Cloud: Sendable {
     private let image: ImageService
     private let network: Network
     private let conductor: Conductor
-    private let node: ComputeNode
+    private let nodes: [ComputeNode]
     private let bus: LocalBus
-    private let hypervisor: any Hypervisor
+    private let hypervisors: [any Hypervisor]
     private let loops = Loops()
     private let door: Door
     private let services: [ServiceAPI]
@@ -64,14 +64,18 @@ package struct Cloud: Sendable {
         let compute = Compute(
             database: database, world: world, bus: bus, runner: conductor.runner, neighbours: neighbours,
             tokens: identity)
-        hypervisor = try await Hypervisors.make(settings, loops, world)
-        node = ComputeNode(
-            host: settings.nodeName, hypervisor: hypervisor, bus: bus,
-            image: switchboard.neighbour("image", asker: "compute-node"),
-            network: switchboard.neighbour("network", asker: "compute-node"), tokens: identity,
-            cache: settings.data.imageCache, world: world, log: log)
+        hypervisors = try await Hypervisors.make(settings, loops, world)
+        nodes = zip(settings.nodeNames, hypervisors).map { [bus, identity] name, hypervisor in
+            ComputeNode(
+                host: name, hypervisor: hypervisor, bus: bus,
+                image: switchboard.neighbour("image", asker: "compute-node"),
+                network: switchboard.neighbour("network", asker: "compute-node"),
+                volume: switchboard.neighbour("volume", asker: "compute-node"), tokens: identity,
+                cache: settings.data.imageCache, world: world, log: log)
+        }
 
-        services = [identity.api, image.api, network.api, placement.api, compute.api]
+        let consoles = ConsoleProxy(database: database, world: world, bus: bus, loops: loops)
+        services = [identity.api, image.api, network.api, placement.api, compute.api, consoles.api]
         door = try Door(services, gateway: settings.gateway, authenticator: identity, world: world, log: log)
         switchboard.connect(door)
     }
@@ -124,8 +128,10 @@ package struct Cloud: Sendable {
         try ClientFiles(settings).write(passwords)
         if isNew, let project = try await identity.adminProject() { try await network.bootstrap(project: project) }
         conductor.serve()
-        node.serve()
-        try await node.report()
+        for node in nodes {
+            node.serve()
+            try await node.report()
+        }
     }
 
     private func firstPasswords() -> (admin: String, demo: String) {
@@ -142,18 +148,17 @@ package struct Cloud: Sendable {
     package func run(ready: @escaping @Sendable ([String]) -> Void) async throws(Failure) {
         let server = try HTTPServer(on: loops, listeners: listeners) { [door] in await door.respond(to: $0) }
         ready(server.addresses.map(\.description))
-        let (identity, image, conductor, node, bus, log) = (identity, image, conductor, node, bus, log)
+        let (identity, image, conductor, bus, log) = (identity, image, conductor, bus, log)
         let web = OpenWeb(HTTPClient(on: loops, trust: try? TLSTrust()), names: loops.names)
-        let hypervisor = hypervisor
-        let lives: [@Sendable () async throws -> Void] = [
+        var lives: [@Sendable () async throws -> Void] = [
             { try await server.run() },
             { try await identity.run { log.error("Identity's upkeep: \($0)") } },
             { await image.run(web) { log.error("An import could not be noted as failed: \($0)") } },
             { try await conductor.runner.run() },
-            { try await node.run() },
             { await bus.run() },
-            { try await Cloud.watch(hypervisor) },
         ]
+        for node in nodes { lives.append { try await node.run() } }
+        for hypervisor in hypervisors { lives.append { try await Cloud.watch(hypervisor) } }
         let failure = await withTaskGroup(of: Failure?.self) { group in
             for life in lives { group.addTask { await Cloud.ending(life) } }
             // They run until they are cancelled, so the first that ends takes the others with it.
