@@ -90,7 +90,8 @@ let package = Package(
             swiftSettings: settings),
 
         module(
-            "", "Simulation", [
+            "", "Simulation",
+            [
                 "Base", "Bus", "Cloud", "ComputeNode", "HTTP", "IO", "Identity", "SQL", "Trace", "Workflow",
             ]),
         .executableTarget(

@@ -140,7 +140,7 @@ package struct Cloud: Sendable {
         conductor.serve()
         for node in nodes {
             node.serve()
-            try await node.report()
+            do throws(Failure) { try await node.report() } catch { log.warning("A node could not report: \(error)") }
         }
     }
 

@@ -146,7 +146,8 @@ final class Site: Sendable {
     }
 
     /// Looks into the store, past everything.
-    func look<Value: Sendable>(_ body: @escaping @Sendable (Transaction) throws -> Value) async throws(Failure) -> Value {
+    func look<Value: Sendable>(_ body: @escaping @Sendable (Transaction) throws -> Value) async throws(Failure) -> Value
+    {
         guard let database = state.withLock({ $0.database }) else { throw .bug("There is no store yet.") }
         return try await database.read(body)
     }
