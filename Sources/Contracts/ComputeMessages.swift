@@ -23,10 +23,20 @@ package enum ComputeMessages {
 
 package struct ServerReference: JSONCoded {
     package let server: String
+    /// The host that asks, where that matters: a message may come late, when the server is to be elsewhere.
+    package let host: String?
 
-    package init(server: String) { self.server = server }
-    package init(_ json: JSON) throws(Failure) { server = try json.text("server") }
-    package var json: JSON { ["server": .string(server)] }
+    package init(server: String, host: String? = nil) {
+        self.server = server
+        self.host = host
+    }
+
+    package init(_ json: JSON) throws(Failure) {
+        server = try json.text("server")
+        host = json["host"]?.string
+    }
+
+    package var json: JSON { ["server": .string(server), "host": JSON(host)] }
 }
 
 package struct ImageReference: JSONCoded {

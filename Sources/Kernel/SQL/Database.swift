@@ -30,6 +30,9 @@ package final class Database: Sendable {
         }
     }
 
+    /// A file, with no threads of its own: the caller does the work where it stands. See `SQLiteInPlace`.
+    package init(inPlace path: String) throws(Failure) { engine = try SQLiteInPlace(path: path) }
+
     deinit { engine.stop() }
 
     /// Sees one moment of the store from beginning to end, and changes nothing.

@@ -13,6 +13,8 @@ package struct ComputeNode: Sendable {
     let images: ImageCache
     let ports: ServerPorts
     let tokens: any TokenIssuer
+    /// A server is built or removed here, and never both at once.
+    let turns = Turns()
     private let world: World
     private let log: Log
 

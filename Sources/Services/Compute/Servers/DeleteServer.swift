@@ -17,6 +17,8 @@ enum DeleteServer: Workflow {
         var json: JSON { ["server": .string(server.text)] }
     }
 
+    static let insists = true
+
     static let steps: [Step<DeleteServer>] = [
         .wait("let the build end", limit: .seconds(900), until: buildIsOver),
         Step("remove it from its host", removeFromHost),

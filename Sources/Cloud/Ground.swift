@@ -1,0 +1,46 @@
+package import Base
+package import Bus
+package import ComputeNode
+package import HTTP
+package import SQL
+
+/// What a cloud stands on: the machine's own parts, or those that a simulation puts in their place.
+package struct Ground: Sendable {
+    /// How a request of one service to another gets there, if it does.
+    package typealias Road =
+        @Sendable (HTTPRequest, _ arrive: @Sendable (HTTPRequest) async -> HTTPResponse) async throws(Failure) ->
+        HTTPResponse
+
+    let database: @Sendable (_ path: String) throws(Failure) -> Database
+    let bus: @Sendable (LocalBus, World) -> any Bus
+    let road: Road
+    /// The hosts with what runs guests on each; nil leaves it to the settings.
+    let hosts: [Host]?
+
+    package struct Host: Sendable {
+        let name: String
+        let hypervisor: any Hypervisor
+
+        package init(name: String, hypervisor: any Hypervisor) {
+            self.name = name
+            self.hypervisor = hypervisor
+        }
+    }
+
+    package init(
+        database: @escaping @Sendable (_ path: String) throws(Failure) -> Database,
+        bus: @escaping @Sendable (LocalBus, World) -> any Bus, road: @escaping Road, hosts: [Host]?
+    ) {
+        self.database = database
+        self.bus = bus
+        self.road = road
+        self.hosts = hosts
+    }
+
+    /// One machine, and one process on it.
+    package static let machine = Ground(
+        database: { path throws(Failure) in try Database(.file(path)) },
+        bus: { bus, _ in bus },
+        road: { request, arrive in await arrive(request) },
+        hosts: nil)
+}
