@@ -16,14 +16,16 @@ package struct Conductor: Sendable {
 
     package init(
         database: Database, world: World, log: Log, bus: any Bus, neighbours: Compute.Neighbours,
-        tokens: any TokenIssuer, settings: ComputeSettings, name: String
+        tokens: any TokenIssuer, settings: ComputeSettings, name: String,
+        fault: @escaping WorkflowRunner.Fault = { _, _ in }
     ) {
         tools = ServerTools(
             database: database, world: world, bus: bus, neighbours: neighbours, tokens: tokens, settings: settings,
             reports: BuildReports())
         scheduler = Scheduler(
             database: database, world: world, placement: neighbours.placement, tokens: tokens, settings: settings)
-        runner = WorkflowRunner(Compute.workflows(tools), name: name, database: database, world: world, log: log)
+        runner = WorkflowRunner(
+            Compute.workflows(tools), name: name, database: database, world: world, log: log, fault: fault)
     }
 
     /// From now on answers what is asked of the scheduler and the conductor.
