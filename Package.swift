@@ -103,6 +103,9 @@ let package = Package(
         tests("Base", "Base"),
         tests("Bus", "Bus", "Base"),
         tests("Cloud", "Cloud", "API", "Base", "HTTP", "Trace"),
+        tests(
+            "Compute", "Compute", "CloudTesting", "API", "Base", "Bus", "Contracts", "HTTP", "Policy", "SQL", "Trace",
+            "Workflow"),
         tests("ComputeNode", "ComputeNode", "IO", "Base"),
         tests("Config", "Config", "Base"),
         tests("Crypto", "Crypto", "Base"),

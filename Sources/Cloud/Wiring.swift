@@ -57,6 +57,7 @@ package struct Cloud: Sendable {
         let placement = Placement(database: database, world: world)
 
         let neighbours = Compute.Neighbours(
+            identity: switchboard.neighbour("identity", asker: "compute-api"),
             image: switchboard.neighbour("image", asker: "compute-api"),
             network: switchboard.neighbour("network", asker: "compute-api"),
             volume: switchboard.neighbour("volume", asker: "compute-api"),
