@@ -3,6 +3,7 @@ package import Bus
 package import ComputeNode
 package import HTTP
 package import SQL
+package import Workflow
 
 /// What a cloud stands on: the machine's own parts, or those that a simulation puts in their place.
 package struct Ground: Sendable {
@@ -14,6 +15,8 @@ package struct Ground: Sendable {
     let database: @Sendable (_ path: String) throws(Failure) -> Database
     let bus: @Sendable (LocalBus, World) -> any Bus
     let road: Road
+    /// Told of every step of every workflow.
+    let fault: WorkflowRunner.Fault
     /// The hosts with what runs guests on each; nil leaves it to the settings.
     let hosts: [Host]?
 
@@ -29,11 +32,13 @@ package struct Ground: Sendable {
 
     package init(
         database: @escaping @Sendable (_ path: String) throws(Failure) -> Database,
-        bus: @escaping @Sendable (LocalBus, World) -> any Bus, road: @escaping Road, hosts: [Host]?
+        bus: @escaping @Sendable (LocalBus, World) -> any Bus, road: @escaping Road,
+        fault: @escaping WorkflowRunner.Fault, hosts: [Host]?
     ) {
         self.database = database
         self.bus = bus
         self.road = road
+        self.fault = fault
         self.hosts = hosts
     }
 
@@ -42,5 +47,6 @@ package struct Ground: Sendable {
         database: { path throws(Failure) in try Database(.file(path)) },
         bus: { bus, _ in bus },
         road: { request, arrive in await arrive(request) },
+        fault: { _, _ in },
         hosts: nil)
 }

@@ -64,7 +64,7 @@ package struct Cloud: Sendable {
             placement: switchboard.neighbour("placement", asker: "scheduler"))
         conductor = Conductor(
             database: database, world: world, log: log, bus: messages, neighbours: neighbours, tokens: identity,
-            settings: settings.compute, name: "conductor")
+            settings: settings.compute, name: "conductor", fault: ground.fault)
         let compute = Compute(
             database: database, world: world, bus: messages, runner: conductor.runner, neighbours: neighbours,
             tokens: identity, settings: settings.compute)

@@ -8,7 +8,7 @@ struct Deed: Sendable {
     let act: @Sendable (Customer) async -> Void
 
     static let all: [Deed] = [
-        Deed(name: "boot a server", weight: 8, act: boot),
+        Deed(name: "boot a server", weight: 8) { _ = await bootOne($0) },
         Deed(name: "delete a server", weight: 4, act: deleteServer),
         Deed(name: "stop a server", weight: 2) { await $0.tell(["os-stop": .null]) },
         Deed(name: "start a server", weight: 2) { await $0.tell(["os-start": .null]) },
@@ -38,10 +38,11 @@ struct Deed: Sendable {
     static let flavor = "simulated"
     static let image = "simulated"
 
-    private static func boot(_ customer: Customer) async {
-        guard let network = customer.someNetwork() else { return }
+    /// The server's id, if one has been promised.
+    static func bootOne(_ customer: Customer) async -> String? {
+        guard let network = customer.someNetwork() else { return nil }
         let images = await customer.ask("GET", "/image/v2/images?name=\(image)")
-        guard let image = images?.json["images"]?.array?.first?["id"]?.string else { return }
+        guard let image = images?.json["images"]?.array?.first?["id"]?.string else { return nil }
         var wish: JSON = ["uuid": .string(network)]
         if customer.chance.below(4) == 0, let port = customer.somePort() { wish = ["port": .string(port)] }
         let number = customer.number()
@@ -53,8 +54,9 @@ struct Deed: Sendable {
                     "networks": [wish],
                 ]
             ])
-        guard answer?.status == 202, let id = answer?.json["server"]?["id"]?.string else { return }
+        guard answer?.status == 202, let id = answer?.json["server"]?["id"]?.string else { return nil }
         customer.note(server: id) { $0.standing = .there }
+        return id
     }
 
     private static func deleteServer(_ customer: Customer) async {

@@ -11,6 +11,7 @@ import Trace
 final class Site: Sendable {
     let nodes: [SimulatedNode]
     let weather: Weather
+    let milestones = Milestones()
     private let thread: OneThread
     private let chance: any Chance
     private let history: History
@@ -62,6 +63,7 @@ final class Site: Sendable {
     /// Starts the process, and returns when the cloud answers.
     func start() async {
         history.note("start")
+        await state.withLock { $0.database }?.close()
         let processor = Processor(thread)
         state.withLock { $0.processor = processor }
         await withUnsafeContinuation { (ready: UnsafeContinuation<Void, Never>) in
@@ -88,26 +90,31 @@ final class Site: Sendable {
         let weather = weather
         let ground = Ground(
             database: { path throws(Failure) in
-                let database = try Database(inPlace: path)
+                let database = try Database(inPlace: path) { !processor.isDead }
                 self.state.withLock { $0.database = database }
                 return database
             },
             bus: { UnreliableBus(bus: $0, weather: weather, clock: $1.clock) },
             road: weather.road(world.clock),
+            fault: { point, step in
+                guard self.milestones.reach(point, step) else { return }
+                self.history.note("at \(point) \"\(step)\"")
+                self.kill()
+                throw CancellationError()
+            },
             hosts: nodes.map { Ground.Host(name: $0.size.host, hypervisor: SimulatedHypervisor($0)) })
         return try await Cloud(settings, on: ground, world: world, log: log)
     }
 
     /// `kill -9`: nothing that was under way goes on, and whoever waits for an answer loses the connection.
-    func kill() async {
+    func kill() {
         history.note("kill -9")
-        let (open, database) = state.withLock { state in
+        let open = state.withLock { state in
             state.processor?.kill()
-            defer { state.open = [:] }
             state.cloud = nil
-            return (state.open, state.database)
+            defer { state.open = [:] }
+            return state.open
         }
-        await database?.close()
         for (_, waiter) in open.sorted(by: { $0.key < $1.key }) { waiter.resume(returning: nil) }
     }
 

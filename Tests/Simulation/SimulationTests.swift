@@ -38,4 +38,11 @@ import Testing
         let result = try simulate("1", "2", "3", "4", "5", "6", "7", "8")
         #expect(result.status == 0, "\(result.text)")
     }
+
+    /// Every workflow's own steps, so a new one is walked too.
+    @Test func aKillAtAnyStepLeavesNothingBehind() throws {
+        let result = try simulate("--walk")
+        #expect(result.status == 0, "\(result.text)")
+        #expect(result.text.contains("before \"build on the host\""))
+    }
 }

@@ -30,8 +30,11 @@ package final class Database: Sendable {
         }
     }
 
-    /// A file, with no threads of its own: the caller does the work where it stands. See `SQLiteInPlace`.
-    package init(inPlace path: String) throws(Failure) { engine = try SQLiteInPlace(path: path) }
+    /// A file, with no threads of its own: the caller does the work where it stands, for as long as `isAlive`. See
+    /// `SQLiteInPlace`.
+    package init(inPlace path: String, while isAlive: @escaping @Sendable () -> Bool) throws(Failure) {
+        engine = try SQLiteInPlace(path: path, while: isAlive)
+    }
 
     deinit { engine.stop() }
 

@@ -16,7 +16,8 @@ package struct Conductor: Sendable {
 
     package init(
         database: Database, world: World, log: Log, bus: any Bus, neighbours: Compute.Neighbours,
-        tokens: any TokenIssuer, settings: ComputeSettings, name: String
+        tokens: any TokenIssuer, settings: ComputeSettings, name: String,
+        fault: @escaping WorkflowRunner.Fault = { _, _ in }
     ) {
         tools = ServerTools(
             database: database, world: world, bus: bus, neighbours: neighbours, tokens: tokens, settings: settings,
@@ -24,7 +25,8 @@ package struct Conductor: Sendable {
         scheduler = Scheduler(
             database: database, world: world, placement: neighbours.placement, tokens: tokens, settings: settings,
             log: log)
-        runner = WorkflowRunner(Compute.workflows(tools), name: name, database: database, world: world, log: log)
+        runner = WorkflowRunner(
+            Compute.workflows(tools), name: name, database: database, world: world, log: log, fault: fault)
     }
 
     /// From now on answers what is asked of the scheduler and the conductor.
