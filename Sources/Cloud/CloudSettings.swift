@@ -1,4 +1,5 @@
 package import Base
+package import Compute
 import Config
 import Glibc
 package import Identity
@@ -15,6 +16,8 @@ package struct CloudSettings: Sendable {
     package var hypervisor = HypervisorKind.auto
     /// How many nodes there are, where they are simulated. A real one is this machine, and it is one.
     package var nodes = 1
+    package var simulatedPace = SimulatedPace.quick
+    package var compute = ComputeSettings()
 
     package init(data: DataDirectory = .usual) { self.data = data }
 
@@ -24,6 +27,9 @@ package struct CloudSettings: Sendable {
         var settings = CloudSettings(data: data)
         settings.adminPassword = configuration[DeclaredSettings.adminPassword]
         settings.identity = IdentitySettings(configuration)
+        settings.simulatedPace = configuration[DeclaredSettings.simulatedPace]
+        settings.compute.scheduler.algorithm = configuration[DeclaredSettings.scheduler]
+        settings.compute.scheduler.skippedFilters = Set(configuration[DeclaredSettings.skippedFilters])
         return settings
     }
 
@@ -55,6 +61,14 @@ package struct CloudSettings: Sendable {
     }
 
     package func url(of service: String) -> String { "http://\(host):\(gateway)/\(service)" }
+}
+
+/// How long simulated guests take for what they do.
+package enum SimulatedPace: String, Sendable, CaseIterable {
+    /// No time at all, for tests and for measuring everything else.
+    case quick
+    /// What a node with good disks takes.
+    case believable
 }
 
 /// What runs guests on a node.

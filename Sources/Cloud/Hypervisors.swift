@@ -10,7 +10,12 @@ enum Hypervisors {
         switch settings.hypervisor.resolved {
         case .qemu: [try await QEMUHypervisor(folder: settings.data.servers, loops: loops, world: world)]
         case .auto, .simulated:
-            settings.nodeNames.map { SimulatedHypervisor(SimulatedNode(Hypervisors.simulatedSize($0), world: world)) }
+            settings.nodeNames.map { name in
+                SimulatedHypervisor(
+                    SimulatedNode(
+                        Hypervisors.simulatedSize(name), pace: settings.simulatedPace == .quick ? .atOnce : .believable,
+                        world: world))
+            }
         }
     }
 

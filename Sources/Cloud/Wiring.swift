@@ -27,21 +27,24 @@ package struct Cloud: Sendable {
     private let conductor: Conductor
     private let nodes: [ComputeNode]
     private let bus: LocalBus
-    private let hypervisors: [any Hypervisor]
+    private let hosts: [Ground.Host]
     private let loops = Loops()
     private let door: Door
     private let services: [ServiceAPI]
     private let world: World
     private let log: Log
 
-    package init(_ settings: CloudSettings, world: World = World(), log: Log) async throws(Failure) {
+    package init(
+        _ settings: CloudSettings, on ground: Ground = .machine, world: World = World(), log: Log
+    ) async throws(Failure) {
         self.settings = settings
         self.world = world
         self.log = log
-        database = try Database(.file(settings.data.database))
+        database = try ground.database(settings.data.database)
         bus = LocalBus(clock: world.clock)
+        let messages = ground.bus(bus, world)
         try await Cloud.migrate(database, at: world.now)
-        let switchboard = Switchboard()
+        let switchboard = Switchboard(ground.road)
 
         identity = Identity(
             database: database, world: world, keys: try Cloud.keys(settings.data.tokenKeys, world),
@@ -54,30 +57,40 @@ package struct Cloud: Sendable {
         let placement = Placement(database: database, world: world)
 
         let neighbours = Compute.Neighbours(
+            identity: switchboard.neighbour("identity", asker: "compute-api"),
             image: switchboard.neighbour("image", asker: "compute-api"),
             network: switchboard.neighbour("network", asker: "compute-api"),
             volume: switchboard.neighbour("volume", asker: "compute-api"),
             placement: switchboard.neighbour("placement", asker: "scheduler"))
         conductor = Conductor(
-            database: database, world: world, log: log, bus: bus, neighbours: neighbours, tokens: identity,
-            settings: ComputeSettings(), name: "conductor")
+            database: database, world: world, log: log, bus: messages, neighbours: neighbours, tokens: identity,
+            settings: settings.compute, name: "conductor", fault: ground.fault)
         let compute = Compute(
-            database: database, world: world, bus: bus, runner: conductor.runner, neighbours: neighbours,
-            tokens: identity)
-        hypervisors = try await Hypervisors.make(settings, loops, world)
-        nodes = zip(settings.nodeNames, hypervisors).map { [bus, identity] name, hypervisor in
+            database: database, world: world, bus: messages, runner: conductor.runner, neighbours: neighbours,
+            tokens: identity, settings: settings.compute)
+        hosts = try await Cloud.hosts(settings, ground, loops, world)
+        nodes = hosts.map { [identity] host in
             ComputeNode(
-                host: name, hypervisor: hypervisor, bus: bus,
+                host: host.name, hypervisor: host.hypervisor, bus: messages,
                 image: switchboard.neighbour("image", asker: "compute-node"),
                 network: switchboard.neighbour("network", asker: "compute-node"),
                 volume: switchboard.neighbour("volume", asker: "compute-node"), tokens: identity,
                 cache: settings.data.imageCache, world: world, log: log)
         }
 
-        let consoles = ConsoleProxy(database: database, world: world, bus: bus, loops: loops)
+        let consoles = ConsoleProxy(database: database, world: world, bus: messages, loops: loops)
         services = [identity.api, image.api, network.api, placement.api, compute.api, consoles.api]
         door = try Door(services, gateway: settings.gateway, authenticator: identity, world: world, log: log)
         switchboard.connect(door)
+    }
+
+    /// This machine as a host, unless the ground has others.
+    private static func hosts(
+        _ settings: CloudSettings, _ ground: Ground, _ loops: Loops, _ world: World
+    ) async throws(Failure) -> [Ground.Host] {
+        if let hosts = ground.hosts { return hosts }
+        let hypervisors = try await Hypervisors.make(settings, loops, world)
+        return zip(settings.nodeNames, hypervisors).map { Ground.Host(name: $0, hypervisor: $1) }
     }
 
     /// Each service's tables, in a history of its own.
@@ -130,7 +143,7 @@ package struct Cloud: Sendable {
         conductor.serve()
         for node in nodes {
             node.serve()
-            try await node.report()
+            do throws(Failure) { try await node.report() } catch { log.warning("A node could not report: \(error)") }
         }
     }
 
@@ -148,28 +161,41 @@ package struct Cloud: Sendable {
     package func run(ready: @escaping @Sendable ([String]) -> Void) async throws(Failure) {
         let server = try HTTPServer(on: loops, listeners: listeners) { [door] in await door.respond(to: $0) }
         ready(server.addresses.map(\.description))
+        let failure = await Cloud.untilOneEnds(lives + [{ try await server.run() }])
+        await loops.stop()
+        await database.close()
+        if let failure, failure.kind != .unavailable { throw failure }
+    }
+
+    /// Everything that a cloud does by itself, until the task is cancelled. Nothing listens: requests come by `respond`.
+    package func live() async throws(Failure) {
+        if let failure = await Cloud.untilOneEnds(lives) { throw failure }
+    }
+
+    /// What runs for as long as the cloud does.
+    private var lives: [@Sendable () async throws -> Void] {
         let (identity, image, conductor, bus, log) = (identity, image, conductor, bus, log)
         let web = OpenWeb(HTTPClient(on: loops, trust: try? TLSTrust()), names: loops.names)
         var lives: [@Sendable () async throws -> Void] = [
-            { try await server.run() },
             { try await identity.run { log.error("Identity's upkeep: \($0)") } },
             { await image.run(web) { log.error("An import could not be noted as failed: \($0)") } },
             { try await conductor.runner.run() },
             { await bus.run() },
         ]
         for node in nodes { lives.append { try await node.run() } }
-        for hypervisor in hypervisors { lives.append { try await Cloud.watch(hypervisor) } }
-        let failure = await withTaskGroup(of: Failure?.self) { group in
+        for host in hosts { lives.append { try await Cloud.watch(host.hypervisor) } }
+        return lives
+    }
+
+    /// They run until they are cancelled, so the first that ends takes the others with it.
+    private static func untilOneEnds(_ lives: [@Sendable () async throws -> Void]) async -> Failure? {
+        await withTaskGroup(of: Failure?.self) { group in
             for life in lives { group.addTask { await Cloud.ending(life) } }
-            // They run until they are cancelled, so the first that ends takes the others with it.
             let first = await group.next() ?? nil
             group.cancelAll()
             await group.waitForAll()
             return first
         }
-        await loops.stop()
-        await database.close()
-        if let failure, failure.kind != .unavailable { throw failure }
     }
 
     /// Guests that change by themselves are noticed where the driver can tell.

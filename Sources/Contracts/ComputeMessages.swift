@@ -16,6 +16,8 @@ package enum ComputeMessages {
     package static let build = Message<ServerReference, Nothing>(topic: "compute-node", name: "build the server")
     package static let remove = Message<ServerReference, Nothing>(topic: "compute-node", name: "remove the server")
     package static let power = Message<PowerOrder, GuestState>(topic: "compute-node", name: "switch the server")
+    package static let cacheImage = Message<ImageReference, Nothing>(
+        topic: "compute-node", name: "have the image ready")
     package static let console = Message<ConsoleRequest, JSON>(topic: "compute-node", name: "read the console")
     /// The guest and its disks go; ports stay the server's.
     package static let dismantle = Message<ServerReference, Nothing>(
@@ -152,10 +154,28 @@ package struct SnapshotOrder: JSONCoded {
 
 package struct ServerReference: JSONCoded {
     package let server: String
+    /// The host that asks, where that matters: a message may come late, when the server is to be elsewhere.
+    package let host: String?
 
-    package init(server: String) { self.server = server }
-    package init(_ json: JSON) throws(Failure) { server = try json.text("server") }
-    package var json: JSON { ["server": .string(server)] }
+    package init(server: String, host: String? = nil) {
+        self.server = server
+        self.host = host
+    }
+
+    package init(_ json: JSON) throws(Failure) {
+        server = try json.text("server")
+        host = json["host"]?.string
+    }
+
+    package var json: JSON { ["server": .string(server), "host": JSON(host)] }
+}
+
+package struct ImageReference: JSONCoded {
+    package let image: String
+
+    package init(image: String) { self.image = image }
+    package init(_ json: JSON) throws(Failure) { image = try json.text("image") }
+    package var json: JSON { ["image": .string(image)] }
 }
 
 /// What a server needs of a host.
@@ -172,10 +192,18 @@ package struct HostRequest: JSONCoded {
     package let avoid: [String]
     /// Under this name placement keeps what the server holds already, while it is on its way to something else.
     package let migration: String?
+    /// What its flavor and its image ask for beyond sizes, and what its user hints at.
+    package let extraSpecs: JSON.Object
+    package let image: JSON.Object
+    package let hints: JSON.Object
+    /// The server group that it belongs to.
+    package let group: String?
 
     package init(
         server: String, user: String, project: String, vcpus: Int, memory: Int, disk: Int, zone: String?, host: String?,
-        avoid: [String], migration: String? = nil
+        avoid: [String], extraSpecs: JSON.Object = JSON.Object(), image: JSON.Object = JSON.Object(),
+        hints: JSON.Object = JSON.Object(), group: String? = nil,
+        migration: String? = nil
     ) {
         self.server = server
         self.user = user
@@ -187,6 +215,10 @@ package struct HostRequest: JSONCoded {
         self.host = host
         self.avoid = avoid
         self.migration = migration
+        self.extraSpecs = extraSpecs
+        self.image = image
+        self.hints = hints
+        self.group = group
     }
 
     package init(_ json: JSON) throws(Failure) {
@@ -200,6 +232,10 @@ package struct HostRequest: JSONCoded {
         host = json["host"]?.string
         avoid = json["avoid"]?.array?.compactMap(\.string) ?? []
         migration = json["migration"]?.string
+        extraSpecs = json["extra_specs"]?.object ?? JSON.Object()
+        image = json["image"]?.object ?? JSON.Object()
+        hints = json["hints"]?.object ?? JSON.Object()
+        group = json["group"]?.string
     }
 
     package var json: JSON {
@@ -207,6 +243,7 @@ package struct HostRequest: JSONCoded {
             "server": .string(server), "user": .string(user), "project": .string(project), "vcpus": JSON(vcpus),
             "memory": JSON(memory), "disk": JSON(disk), "zone": JSON(zone), "host": JSON(host), "avoid": JSON(avoid),
             "migration": JSON(migration),
+            "extra_specs": .object(extraSpecs), "image": .object(image), "hints": .object(hints), "group": JSON(group),
         ]
     }
 }
@@ -431,9 +468,12 @@ package struct NodeReport: JSONCoded {
     package let cpuInfo: JSON
     /// The guests that it has, by server, with their states.
     package let guests: JSON
+    /// How long it has been up, in the words of the system's own command.
+    package let uptime: String?
 
     package init(
-        host: String, hypervisor: String, version: Int, vcpus: Int, memory: Int, disk: Int, cpuInfo: JSON, guests: JSON
+        host: String, hypervisor: String, version: Int, vcpus: Int, memory: Int, disk: Int, cpuInfo: JSON, guests: JSON,
+        uptime: String? = nil
     ) {
         self.host = host
         self.hypervisor = hypervisor
@@ -443,19 +483,22 @@ package struct NodeReport: JSONCoded {
         self.disk = disk
         self.cpuInfo = cpuInfo
         self.guests = guests
+        self.uptime = uptime
     }
 
     package init(_ json: JSON) throws(Failure) {
         self.init(
             host: try json.text("host"), hypervisor: try json.text("hypervisor"), version: try json.number("version"),
             vcpus: try json.number("vcpus"), memory: try json.number("memory"), disk: try json.number("disk"),
-            cpuInfo: try json.member("cpu_info"), guests: try json.member("guests"))
+            cpuInfo: try json.member("cpu_info"), guests: try json.member("guests"),
+            uptime: json["uptime"]?.string)
     }
 
     package var json: JSON {
         [
             "host": .string(host), "hypervisor": .string(hypervisor), "version": JSON(version), "vcpus": JSON(vcpus),
             "memory": JSON(memory), "disk": JSON(disk), "cpu_info": cpuInfo, "guests": guests,
+            "uptime": JSON(uptime),
         ]
     }
 }

@@ -10,7 +10,8 @@ import Trace
 /// What changes about a guest that is there already.
 extension ComputeNode {
     private func wanted(_ server: String) async throws(Failure) -> ServerDescription {
-        try await bus.call(ComputeMessages.describe, ServerReference(server: server), deadline: .seconds(60))
+        try await bus.call(
+            ComputeMessages.describe, ServerReference(server: server, host: host), deadline: .seconds(60))
     }
 
     /// Which guest speaks for a server: while it is being rescued, the one that runs beside its disk.

@@ -22,6 +22,9 @@ extension Call<Compute> {
                 server.task = task
                 try change(&server, tx)
             }
+            if ServerEvent.wordsBesideActions.contains(action) {
+                try tx.note(action, on: id, self, at: service.world.now)
+            }
             let run = try service.runner.start(workflow, about: id.text, state(server), tx)
             return (server, run)
         }

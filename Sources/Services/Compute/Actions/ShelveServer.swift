@@ -221,19 +221,6 @@ enum UnshelveServer: Workflow {
     }
 }
 
-extension Server {
-    /// What it needs of a host.
-    func request(
-        _ flavor: Flavor? = nil, zone: String?, host: String? = nil, avoid: [String] = [], migration: String? = nil
-    ) -> HostRequest {
-        let flavor = flavor ?? self.flavor
-        let disk = (isVolumeBacked ? 0 : flavor.disk) + flavor.ephemeral + (flavor.swap + 1_023) / 1_024
-        return HostRequest(
-            server: id.text, user: user, project: project, vcpus: flavor.vcpus, memory: flavor.memory, disk: disk,
-            zone: zone, host: host, avoid: avoid, migration: migration)
-    }
-}
-
 // MARK: Actions
 
 extension ShelveServer {

@@ -31,12 +31,7 @@ struct BootImage: Sendable {
         minimumDisk = Int(image["min_disk"]?.integer ?? 0)
         minimumMemory = Int(image["min_ram"]?.integer ?? 0)
         size = Int(image["size"]?.integer ?? 0)
-        let prefixes = ["hw_", "os_", "img_"]
-        properties = JSON.Object(
-            (image.object?.members ?? []).filter { member in
-                prefixes.contains { member.name.hasPrefix($0) } && !member.name.hasPrefix("os_hash")
-                    && member.name != "os_hidden" && member.value.string != nil
-            })
+        properties = Wishes(group: nil, hints: JSON.Object(), image: image).image
         let text = image["block_device_mapping"]?.string ?? "[]"
         mappings = (try? JSONReader.read(text).array) ?? []
     }

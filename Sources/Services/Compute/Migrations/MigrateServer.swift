@@ -79,10 +79,12 @@ enum MigrateServer: Workflow {
             zone: server.particulars.pinnedZone, host: state.wantedHost, avoid: [source], migration: state.uuid)
         let choice = try await tools.bus.call(ComputeMessages.choose, request, deadline: .seconds(60))
         state.host = choice.host
+        try await tools.change(state.server) { $0.particulars.headedFor = choice.host }
         try await tools.note(state.migration, .migrating, target: choice.host)
     }
 
     private static func giveBack(_ tools: ServerTools, _ state: inout State) async throws {
+        try await tools.change(state.server) { $0.particulars.headedFor = nil }
         try await tools.giveBack(state.uuid, to: try await tools.server(state.server))
     }
 
@@ -100,7 +102,10 @@ enum MigrateServer: Workflow {
     private static func move(_ tools: ServerTools, _ state: inout State) async throws {
         guard let host = state.host else { return }
         try await tools.movePorts(of: state.server, to: host)
-        try await tools.change(state.server) { $0.host = host }
+        try await tools.change(state.server) { server in
+            server.host = host
+            server.particulars.headedFor = nil
+        }
     }
 
     private static func moveBack(_ tools: ServerTools, _ state: inout State) async throws {

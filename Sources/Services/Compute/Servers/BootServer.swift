@@ -85,6 +85,7 @@ extension BootServer {
         state.host = choice.host
         let now = tools.world.now
         try await tools.database.write { tx in
+            try tx.keepGroup(of: server, on: choice.host)
             try tx.change(id, at: now) { server in
                 server.host = choice.host
                 server.zone = choice.zone

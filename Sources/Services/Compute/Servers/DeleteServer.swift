@@ -18,6 +18,8 @@ enum DeleteServer: Workflow {
         var json: JSON { ["server": .string(server.text)] }
     }
 
+    static let insists = true
+
     static let steps: [Step<DeleteServer>] = [
         .wait("let the build end", limit: .seconds(900), until: buildIsOver),
         Step("remove it from its host", removeFromHost),
@@ -31,6 +33,7 @@ enum DeleteServer: Workflow {
         let service = call.service
         try await service.database.write { tx in
             guard try !tx.hasRuns(of: DeleteServer.name, about: id.text) else { return }
+            try tx.note("delete", on: id, call, at: service.world.now)
             try tx.change(id, at: service.world.now) { $0.task = .deleting }
             for name in builders { try tx.cancelRuns(of: name, about: id.text) }
             try service.runner.start(DeleteServer.self, about: id.text, DeleteServer.State(server: id), tx)
@@ -93,15 +96,19 @@ extension DeleteServer {
 
     private static func forget(_ tools: ServerTools, _ state: inout State) async throws {
         let (id, now) = (state.server, tools.world.now)
-        try await tools.database.write { tx in
-            try tx.change(id, at: now) { server in
-                server.state = .deleted
-                server.task = nil
-                server.power = .none
-                server.host = nil
-                server.interfaces = []
-                server.terminated = now
+        do throws(Failure) {
+            try await tools.database.write { tx in
+                try tx.change(id, at: now) { server in
+                    server.state = .deleted
+                    server.task = nil
+                    server.power = .none
+                    server.host = nil
+                    server.interfaces = []
+                    server.terminated = now
+                }
             }
+        } catch  where error.kind == .notFound {
+            // It had been forgotten already when the process ended.
         }
     }
 }

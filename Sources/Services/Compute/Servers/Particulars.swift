@@ -4,10 +4,11 @@ import Base
 struct Particulars: JSONCoded, Hashable {
     /// Whether the guest's partition grows with its disk is the guest's own business; clients get back what they said.
     var diskConfig = "MANUAL"
-    var hints = JSON.Object()
     var trustedCertificates: [String]?
     /// The zone that was asked for, by which the server is held there.
     var pinnedZone: String?
+    /// The host to which it is on its way while it still runs on another.
+    var headedFor: String?
     /// The image from which it runs while it is being rescued.
     var rescueImage: String?
     /// What it was written to when it was shelved; it is made from that again.
@@ -51,9 +52,9 @@ extension Particulars {
     init(_ json: JSON) throws(Failure) {
         self.init()
         diskConfig = json["disk_config"]?.string ?? "MANUAL"
-        hints = json["hints"]?.object ?? JSON.Object()
         trustedCertificates = json["trusted_certificates"]?.array?.compactMap(\.string)
         pinnedZone = json["pinned_zone"]?.string
+        headedFor = json["headed_for"]?.string
         rescueImage = json["rescue_image"]?.string
         shelvedImage = json["shelved_image"]?.string
         if let before = json["before"], !before.isNull { self.before = try Before(before) }
@@ -64,7 +65,7 @@ extension Particulars {
 
     var json: JSON {
         [
-            "disk_config": .string(diskConfig), "hints": .object(hints),
+            "disk_config": .string(diskConfig), "headed_for": JSON(headedFor),
             "trusted_certificates": trustedCertificates.map { JSON($0) } ?? .null, "pinned_zone": JSON(pinnedZone),
             "rescue_image": JSON(rescueImage), "shelved_image": JSON(shelvedImage), "before": before?.json ?? .null,
             "password": .string(password), "deleted": JSON(deleted), "image_properties": .object(imageProperties),

@@ -151,11 +151,11 @@ struct ServerView: Sendable {
             json.put(
                 "trusted_image_certificates", server.particulars.trustedCertificates.map { JSON($0) } ?? .null)
         }
-        if version >= "2.71" { json.array("server_groups") { _ in } }
+        if version >= "2.71" { json.put("server_groups", server.wishes.group.map { [$0.text] } ?? []) }
         if version >= "2.73" { json.put("locked_reason", server.lockedReason) }
         if version >= "2.90" { json.put("OS-EXT-SRV-ATTR:hostname", server.hostname) }
         if version >= "2.96" { json.put("pinned_availability_zone", server.particulars.pinnedZone) }
-        if version >= "2.100" { json.put("scheduler_hints", .object(server.particulars.hints)) }
+        if version >= "2.100" { json.put("scheduler_hints", .object(server.wishes.hints)) }
     }
 }
 
