@@ -13,6 +13,12 @@ package struct CloudSettings: Sendable {
     package var region = "RegionOne"
     package var identity = IdentitySettings()
     package var hypervisor = HypervisorKind.auto
+    package var mechanism = NetworkMechanism.auto
+    /// Which physical networks lead where from this host.
+    package var uplinks = Uplinks.usual
+    /// Whether a new cloud gets a network that leads out, and with which addresses; nil: a range that is free here.
+    package var makesPublicNetwork = true
+    package var publicRange: String?
 
     package init(data: DataDirectory = .usual) { self.data = data }
 
@@ -22,6 +28,10 @@ package struct CloudSettings: Sendable {
         var settings = CloudSettings(data: data)
         settings.adminPassword = configuration[DeclaredSettings.adminPassword]
         settings.identity = IdentitySettings(configuration)
+        settings.mechanism = try NetworkMechanism(named: configuration[DeclaredSettings.networkMechanism])
+        settings.uplinks = try Uplinks(configuration[DeclaredSettings.networkUplinks])
+        settings.makesPublicNetwork = configuration[DeclaredSettings.publicNetwork]
+        settings.publicRange = configuration[DeclaredSettings.publicRange]
         return settings
     }
 

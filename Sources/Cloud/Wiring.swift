@@ -3,12 +3,14 @@ package import Base
 import Bus
 import Compute
 import ComputeNode
+import Contracts
 import Crypto
 package import HTTP
 import IO
 import Identity
 import Image
 import Network
+import NetworkNode
 import Placement
 import SQL
 package import Trace
@@ -26,6 +28,12 @@ package struct Cloud: Sendable {
     private let network: Network
     private let conductor: Conductor
     private let node: ComputeNode
+    private let networkNode: NetworkNode
+    private let metadata: MetadataDoor
+    /// Whenever what hosts' networks are to be may have changed.
+    private let networkChanges: AsyncStream<Void>
+    /// What makes networks real here: `linuxbridge` or `simulated`.
+    package let mechanism: NetworkMechanism
     private let bus: LocalBus
     private let hypervisor: any Hypervisor
     private let loops = Loops()
@@ -50,7 +58,12 @@ package struct Cloud: Sendable {
             database: database, world: world,
             store: try FileStore(
                 folder: settings.data.images, pool: Pool(name: "image files", threads: 4), chance: world.chance))
-        network = Network(database: database, world: world)
+        mechanism = await settings.mechanism.resolved(for: settings.hypervisor)
+        let (changes, change) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        networkChanges = changes
+        network = Network(database: database, world: world, settings: mechanism.settings(host: settings.nodeName)) {
+            change.yield()
+        }
         let placement = Placement(database: database, world: world)
 
         let neighbours = Compute.Neighbours(
@@ -70,6 +83,11 @@ package struct Cloud: Sendable {
             image: switchboard.neighbour("image", asker: "compute-node"),
             network: switchboard.neighbour("network", asker: "compute-node"), tokens: identity,
             cache: settings.data.imageCache, world: world, log: log)
+
+        metadata = MetadataDoor(bus: bus, loops: loops, world: world)
+        networkNode = NetworkNode(
+            host: settings.nodeName, bus: bus,
+            wires: mechanism.wires(settings, metadata, world: world, log: log), world: world, log: log)
 
         services = [identity.api, image.api, network.api, placement.api, compute.api]
         door = try Door(services, gateway: settings.gateway, authenticator: identity, world: world, log: log)
@@ -122,7 +140,12 @@ package struct Cloud: Sendable {
                     Bootstrap.Listed(type: $0.type, name: $0.name, url: settings.url(of: $0.service) + $0.path)
                 }))
         try ClientFiles(settings).write(passwords)
-        if isNew, let project = try await identity.adminProject() { try await network.bootstrap(project: project) }
+        if isNew, settings.makesPublicNetwork, let project = try await identity.adminProject() {
+            try await network.bootstrap(project: project, range: try await mechanism.publicRange(settings))
+        }
+        network.serve(bus)
+        networkNode.serve()
+        await networkNode.converge()
         conductor.serve()
         node.serve()
         try await node.report()
@@ -143,6 +166,7 @@ package struct Cloud: Sendable {
         let server = try HTTPServer(on: loops, listeners: listeners) { [door] in await door.respond(to: $0) }
         ready(server.addresses.map(\.description))
         let (identity, image, conductor, node, bus, log) = (identity, image, conductor, node, bus, log)
+        let (networkNode, metadata, networkChanges) = (networkNode, metadata, networkChanges)
         let web = OpenWeb(HTTPClient(on: loops, trust: try? TLSTrust()), names: loops.names)
         let hypervisor = hypervisor
         let lives: [@Sendable () async throws -> Void] = [
@@ -151,6 +175,9 @@ package struct Cloud: Sendable {
             { await image.run(web) { log.error("An import could not be noted as failed: \($0)") } },
             { try await conductor.runner.run() },
             { try await node.run() },
+            { try await networkNode.run() },
+            { await metadata.run() },
+            { for await _ in networkChanges { try await bus.fanout(NetworkMessages.changed, Nothing()) } },
             { await bus.run() },
             { try await Cloud.watch(hypervisor) },
         ]
