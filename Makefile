@@ -43,9 +43,10 @@ conformance: ## the real clients and suites (SUITE=identity|image|compute|networ
 	@$(RELEASE) -j $$(Scripts/jobs release)
 	@Conformance/run $(if $(LIST),--list '$(LIST)',$(SUITE)) $(if $(RAISE),--raise)
 
-simulate: ## seeded faults: SEEDS=1000 histories, or SEED=n to replay one exactly
-	@Scripts/install build test
-	@MARTLET_SEEDS=$(SEEDS) MARTLET_SEED=$(SEED) swift test --disable-xctest -j $$(Scripts/jobs debug) --filter Simulation
+simulate: ## a cloud's life under seeded faults: SEEDS=1000 histories, or SEED=n to see one again, line by line
+	@Scripts/install build
+	@swift build --product simulate -j $$(Scripts/jobs debug)
+	@$(if $(SEED),.build/debug/simulate --verbose $(SEED),seq 1 $(SEEDS) | xargs -n 20 -P $$(nproc) .build/debug/simulate)
 
 fmt: ## write every file the one way
 	@swift format format -i -p -r Package.swift Sources Tests

@@ -91,11 +91,23 @@ let package = Package(
             name: "martlet", dependencies: ["Base", "Cloud", "IO", "Trace"], path: "Sources/martlet",
             swiftSettings: settings),
 
+        module(
+            "", "Simulation",
+            [
+                "Base", "Bus", "Cloud", "ComputeNode", "HTTP", "IO", "Identity", "SQL", "Trace", "Workflow",
+            ]),
+        .executableTarget(
+            name: "simulate", dependencies: ["Base", "Simulation"], path: "Sources/Tools/simulate",
+            swiftSettings: settings),
+
         module("", "CloudTesting", ["API", "Base", "HTTP", "Policy", "Trace"]),
 
         tests("Base", "Base"),
         tests("Bus", "Bus", "Base"),
         tests("Cloud", "Cloud", "API", "Base", "HTTP", "Trace"),
+        tests(
+            "Compute", "Compute", "CloudTesting", "API", "Base", "Bus", "Contracts", "HTTP", "Policy", "SQL", "Trace",
+            "Workflow"),
         tests("ComputeNode", "ComputeNode", "IO", "Base"),
         tests("Config", "Config", "Base"),
         tests("Crypto", "Crypto", "Base"),
@@ -108,6 +120,7 @@ let package = Package(
         tests("Placement", "Placement", "Contracts", "CloudTesting", "API", "Base", "HTTP", "Policy", "SQL"),
         tests("Policy", "Policy", "SQL", "Base"),
         tests("Programs", "Programs", "Base", "Trace"),
+        tests("Simulation", "simulate"),
         tests("SQL", "SQL", "Base"),
         tests("Workflow", "Workflow", "Base", "SQL", "Trace"),
     ]

@@ -36,7 +36,7 @@ package enum NetworkMechanism: String, Sendable, CaseIterable {
     }
 
     func wires(_ settings: CloudSettings, _ door: MetadataDoor, world: World, log: Log) -> any Wires {
-        guard self == .linuxbridge else { return SimulatedWires(host: settings.nodeName) }
+        guard self == .linuxbridge else { return SimulatedWires() }
         return LinuxBridges(
             host: settings.nodeName, folder: settings.data.networks, cloud: settings.data.path,
             uplinks: settings.uplinks.leads, door: door, world: world, log: log)

@@ -18,15 +18,35 @@ package enum ComputeMessages {
     package static let power = Message<PowerOrder, GuestState>(topic: "compute-node", name: "switch the server")
     package static let metadata = Message<ServerReference, JSON>(
         topic: "compute-node", name: "say what the server's metadata is")
+    package static let cacheImage = Message<ImageReference, Nothing>(
+        topic: "compute-node", name: "have the image ready")
     package static let console = Message<ConsoleRequest, JSON>(topic: "compute-node", name: "read the console")
 }
 
 package struct ServerReference: JSONCoded {
     package let server: String
+    /// The host that asks, where that matters: a message may come late, when the server is to be elsewhere.
+    package let host: String?
 
-    package init(server: String) { self.server = server }
-    package init(_ json: JSON) throws(Failure) { server = try json.text("server") }
-    package var json: JSON { ["server": .string(server)] }
+    package init(server: String, host: String? = nil) {
+        self.server = server
+        self.host = host
+    }
+
+    package init(_ json: JSON) throws(Failure) {
+        server = try json.text("server")
+        host = json["host"]?.string
+    }
+
+    package var json: JSON { ["server": .string(server), "host": JSON(host)] }
+}
+
+package struct ImageReference: JSONCoded {
+    package let image: String
+
+    package init(image: String) { self.image = image }
+    package init(_ json: JSON) throws(Failure) { image = try json.text("image") }
+    package var json: JSON { ["image": .string(image)] }
 }
 
 /// What a server needs of a host.
@@ -302,9 +322,12 @@ package struct NodeReport: JSONCoded {
     package let cpuInfo: JSON
     /// The guests that it has, by server, with their states.
     package let guests: JSON
+    /// How long it has been up, in the words of the system's own command.
+    package let uptime: String?
 
     package init(
-        host: String, hypervisor: String, version: Int, vcpus: Int, memory: Int, disk: Int, cpuInfo: JSON, guests: JSON
+        host: String, hypervisor: String, version: Int, vcpus: Int, memory: Int, disk: Int, cpuInfo: JSON, guests: JSON,
+        uptime: String? = nil
     ) {
         self.host = host
         self.hypervisor = hypervisor
@@ -314,19 +337,22 @@ package struct NodeReport: JSONCoded {
         self.disk = disk
         self.cpuInfo = cpuInfo
         self.guests = guests
+        self.uptime = uptime
     }
 
     package init(_ json: JSON) throws(Failure) {
         self.init(
             host: try json.text("host"), hypervisor: try json.text("hypervisor"), version: try json.number("version"),
             vcpus: try json.number("vcpus"), memory: try json.number("memory"), disk: try json.number("disk"),
-            cpuInfo: try json.member("cpu_info"), guests: try json.member("guests"))
+            cpuInfo: try json.member("cpu_info"), guests: try json.member("guests"),
+            uptime: json["uptime"]?.string)
     }
 
     package var json: JSON {
         [
             "host": .string(host), "hypervisor": .string(hypervisor), "version": JSON(version), "vcpus": JSON(vcpus),
             "memory": JSON(memory), "disk": JSON(disk), "cpu_info": cpuInfo, "guests": guests,
+            "uptime": JSON(uptime),
         ]
     }
 }

@@ -221,6 +221,11 @@ package actor LinuxBridges: Wires {
     /// Without guests nothing is left behind.
     package func rest(_ desired: HostNetwork) async {
         guard !desired.ports.contains(where: { $0.host == host && $0.kind == .guest }) else { return }
+        // The task is cancelled by now, and what is tidied up here must not be.
+        await Task.detached { await self.takeDown() }.value
+    }
+
+    private func takeDown() async {
         do throws(Failure) {
             _ = try await converge(HostNetwork(networks: [], ports: [], groups: [], routers: []))
             for family in ["inet", "bridge"] {

@@ -60,9 +60,7 @@ package struct NetworkNode: Sendable {
             await group.next()
             group.cancelAll()
         }
-        // The task is cancelled by now, and what is tidied up here must not be.
-        let (wires, desired) = (wires, last.desired.withLock { $0 })
-        await Task.detached { await wires.rest(desired) }.value
+        await wires.rest(last.desired.withLock { $0 })
     }
 
     /// One look, and what comes of it. What fails is said and tried again at the next.

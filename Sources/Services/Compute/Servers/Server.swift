@@ -36,6 +36,7 @@ struct Server: Sendable {
     var fault: Fault?
     let reservation: String
     let launchIndex: Int
+    let wishes: Wishes
     let created: Moment
     var updated: Moment
     var launched: Moment?
