@@ -1,4 +1,5 @@
 import Base
+import Compute
 import Config
 import Glibc
 import Identity
@@ -54,8 +55,17 @@ enum DeclaredSettings {
     static let publicRange = Setting(
         "network.public.range", .optionalText, default: nil,
         "Its addresses, such as 203.0.113.0/24. Where none are given, a range that the host has no route to.")
+    static let scheduler = Setting<SchedulerAlgorithm>(
+        "compute.scheduler.algorithm", .choice, default: .weighed,
+        "Which of several hosts a server gets: the one weighed best, any with room (random), any that fits (available), "
+            + "or the least loaded (simple).")
+    static let skippedFilters = Setting(
+        "compute.scheduler.skipped_filters", .list, default: [], "Filters that hosts don't have to pass.")
+    static let simulatedPace = Setting<SimulatedPace>(
+        "simulated.pace", .choice, default: .quick, "How long simulated guests take: no time, or a believable one.")
 
     static let all: [any AnySetting] = [
+        scheduler, skippedFilters, simulatedPace,
         adminPassword, tokenLifetime, lockoutAttempts, lockoutDuration, passwordHistory, passwordMinimumAge,
         passwordLifetime, changeUponFirstUse, passwordPattern, passwordAdvice, allowsRescoping, networkMechanism,
         networkUplinks, publicNetwork, publicRange,

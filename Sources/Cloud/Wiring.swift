@@ -77,10 +77,10 @@ package struct Cloud: Sendable {
             placement: switchboard.neighbour("placement", asker: "scheduler"))
         conductor = Conductor(
             database: database, world: world, log: log, bus: messages, neighbours: neighbours, tokens: identity,
-            settings: ComputeSettings(), name: "conductor", fault: ground.fault)
+            settings: settings.compute, name: "conductor", fault: ground.fault)
         let compute = Compute(
             database: database, world: world, bus: messages, runner: conductor.runner, neighbours: neighbours,
-            tokens: identity)
+            tokens: identity, settings: settings.compute)
         hosts = try await Cloud.hosts(settings, ground, loops, world)
         nodes = hosts.map { [identity] host in
             ComputeNode(

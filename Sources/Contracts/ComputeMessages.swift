@@ -61,10 +61,17 @@ package struct HostRequest: JSONCoded {
     package let host: String?
     /// Hosts on which it has just failed.
     package let avoid: [String]
+    /// What its flavor and its image ask for beyond sizes, and what its user hints at.
+    package let extraSpecs: JSON.Object
+    package let image: JSON.Object
+    package let hints: JSON.Object
+    /// The server group that it belongs to.
+    package let group: String?
 
     package init(
         server: String, user: String, project: String, vcpus: Int, memory: Int, disk: Int, zone: String?, host: String?,
-        avoid: [String]
+        avoid: [String], extraSpecs: JSON.Object = JSON.Object(), image: JSON.Object = JSON.Object(),
+        hints: JSON.Object = JSON.Object(), group: String? = nil
     ) {
         self.server = server
         self.user = user
@@ -75,6 +82,10 @@ package struct HostRequest: JSONCoded {
         self.zone = zone
         self.host = host
         self.avoid = avoid
+        self.extraSpecs = extraSpecs
+        self.image = image
+        self.hints = hints
+        self.group = group
     }
 
     package init(_ json: JSON) throws(Failure) {
@@ -87,12 +98,17 @@ package struct HostRequest: JSONCoded {
         zone = json["zone"]?.string
         host = json["host"]?.string
         avoid = json["avoid"]?.array?.compactMap(\.string) ?? []
+        extraSpecs = json["extra_specs"]?.object ?? JSON.Object()
+        image = json["image"]?.object ?? JSON.Object()
+        hints = json["hints"]?.object ?? JSON.Object()
+        group = json["group"]?.string
     }
 
     package var json: JSON {
         [
             "server": .string(server), "user": .string(user), "project": .string(project), "vcpus": JSON(vcpus),
             "memory": JSON(memory), "disk": JSON(disk), "zone": JSON(zone), "host": JSON(host), "avoid": JSON(avoid),
+            "extra_specs": .object(extraSpecs), "image": .object(image), "hints": .object(hints), "group": JSON(group),
         ]
     }
 }

@@ -99,6 +99,7 @@ package struct ComputeSettings: Sendable {
     package var serverGroups = 10
     package var serverGroupMembers = 10
     package var defaultZone = "nova"
+    package var scheduler = SchedulerSettings()
     /// A node that says nothing for so long counts as down.
     package var nodePatience: Duration = .seconds(60)
     /// A build takes at most so long on a host.

@@ -23,7 +23,8 @@ package struct Conductor: Sendable {
             database: database, world: world, bus: bus, neighbours: neighbours, tokens: tokens, settings: settings,
             reports: BuildReports())
         scheduler = Scheduler(
-            database: database, world: world, placement: neighbours.placement, tokens: tokens, settings: settings)
+            database: database, world: world, placement: neighbours.placement, tokens: tokens, settings: settings,
+            log: log)
         runner = WorkflowRunner(
             Compute.workflows(tools), name: name, database: database, world: world, log: log, fault: fault)
     }

@@ -69,14 +69,14 @@ extension Transaction {
         try run("DELETE FROM compute_server_group WHERE id = \(id)")
     }
 
-    /// How many servers of a group each host has, one of them left out.
-    func hosts(of group: ID<ServerGroup>, without server: ID<Server>) throws(Failure) -> [String: Int] {
+    /// Where the servers of a group are, one of them left out: hosts by server.
+    func hosts(of group: ID<ServerGroup>, without server: ID<Server>) throws(Failure) -> [String: String] {
         let pairs = try rows(
             """
-            SELECT host, COUNT(*) AS servers FROM compute_server
-            WHERE group_id = \(group) AND id <> \(server) AND host IS NOT NULL AND state <> 'deleted' GROUP BY host
+            SELECT id, host FROM compute_server
+            WHERE group_id = \(group) AND id <> \(server) AND host IS NOT NULL AND state <> 'deleted'
             """
-        ) { row in (try row.text("host"), try row.integer("servers")) }
+        ) { row in (try row.text("id"), try row.text("host")) }
         return Dictionary(pairs, uniquingKeysWith: { first, _ in first })
     }
 }

@@ -50,6 +50,28 @@ extension Row {
     }
 }
 
+extension Server {
+    /// What is asked of the scheduler for it.
+    func request(zone: String?, host: String?, avoid: [String] = []) -> HostRequest {
+        HostRequest(
+            server: id.text, user: user, project: project, vcpus: flavor.vcpus, memory: flavor.memory,
+            disk: flavor.disk + flavor.ephemeral + (flavor.swap + 1_023) / 1_024, zone: zone, host: host, avoid: avoid,
+            extraSpecs: flavor.extraSpecs, image: wishes.image, hints: wishes.hints, group: wishes.group?.text)
+    }
+}
+
+extension Transaction {
+    /// Refuses a host that goes against the policy of a server's group by now: several schedulers may have chosen at
+    /// the same time. Then another try finds a better one.
+    func keepGroup(of server: Server, on host: String) throws(Failure) {
+        guard let id = server.wishes.group, let group = try serverGroups("id = \(id)").first else { return }
+        let members = Situation.Group(group: group, hosts: try hosts(of: id, without: server.id))
+        guard members.allows(host) else {
+            throw .unavailable("Another server of the group \(group.name) was placed at the same time.")
+        }
+    }
+}
+
 // MARK: What users say
 
 extension Wishes {
