@@ -16,6 +16,12 @@ package struct CloudSettings: Sendable {
     package var hypervisor = HypervisorKind.auto
     /// How many nodes there are, where they are simulated. A real one is this machine, and it is one.
     package var nodes = 1
+    package var mechanism = NetworkMechanism.auto
+    /// Which physical networks lead where from this host.
+    package var uplinks = Uplinks.usual
+    /// Whether a new cloud gets a network that leads out, and with which addresses; nil: a range that is free here.
+    package var makesPublicNetwork = true
+    package var publicRange: String?
     package var simulatedPace = SimulatedPace.quick
     package var compute = ComputeSettings()
 
@@ -27,6 +33,10 @@ package struct CloudSettings: Sendable {
         var settings = CloudSettings(data: data)
         settings.adminPassword = configuration[DeclaredSettings.adminPassword]
         settings.identity = IdentitySettings(configuration)
+        settings.mechanism = try NetworkMechanism(named: configuration[DeclaredSettings.networkMechanism])
+        settings.uplinks = try Uplinks(configuration[DeclaredSettings.networkUplinks])
+        settings.makesPublicNetwork = configuration[DeclaredSettings.publicNetwork]
+        settings.publicRange = configuration[DeclaredSettings.publicRange]
         settings.simulatedPace = configuration[DeclaredSettings.simulatedPace]
         settings.compute.scheduler.algorithm = configuration[DeclaredSettings.scheduler]
         settings.compute.scheduler.skippedFilters = Set(configuration[DeclaredSettings.skippedFilters])

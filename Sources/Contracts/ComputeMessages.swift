@@ -16,6 +16,8 @@ package enum ComputeMessages {
     package static let build = Message<ServerReference, Nothing>(topic: "compute-node", name: "build the server")
     package static let remove = Message<ServerReference, Nothing>(topic: "compute-node", name: "remove the server")
     package static let power = Message<PowerOrder, GuestState>(topic: "compute-node", name: "switch the server")
+    package static let metadata = Message<ServerReference, JSON>(
+        topic: "compute-node", name: "say what the server's metadata is")
     package static let cacheImage = Message<ImageReference, Nothing>(
         topic: "compute-node", name: "have the image ready")
     package static let console = Message<ConsoleRequest, JSON>(topic: "compute-node", name: "read the console")
@@ -313,6 +315,10 @@ package struct ServerDescription: JSONCoded {
     package var metadata: JSON
     package var hasConfigDrive: Bool
     package var volumes: [VolumeConnection]
+    /// Which it is of those that were asked for at once.
+    package var launchIndex = 0
+    package var reservation = ""
+    package var flavorName = ""
 
     package init(
         server: String, name: String, hostname: String, user: String, project: String, vcpus: Int, memory: Int,
@@ -354,6 +360,9 @@ package struct ServerDescription: JSONCoded {
             userData: json["user_data"]?.string, metadata: try json.member("metadata"),
             hasConfigDrive: try json.flag("config_drive"),
             volumes: try json.list("volumes", of: VolumeConnection.init))
+        launchIndex = json["launch_index"]?.integer.map { Int($0) } ?? 0
+        reservation = json["reservation"]?.string ?? ""
+        flavorName = json["flavor_name"]?.string ?? ""
     }
 
     package var json: JSON {
@@ -364,6 +373,8 @@ package struct ServerDescription: JSONCoded {
             "networks": JSON(list: networks), "security_groups": JSON(securityGroups), "zone": .string(zone),
             "key_name": JSON(keyName), "public_key": JSON(publicKey), "user_data": JSON(userData),
             "metadata": metadata, "config_drive": .bool(hasConfigDrive), "volumes": JSON(list: volumes),
+            "launch_index": JSON(launchIndex),
+            "reservation": .string(reservation), "flavor_name": .string(flavorName),
         ]
     }
 }

@@ -34,11 +34,14 @@ extension ComputeNode {
         guest.swapMB = wanted.swap
         guest.nics = interfaces.map { NICSpec(id: $0.port, mac: $0.mac, tap: $0.tap, mtu: $0.mtu) }
         guest.metadata = ["project": wanted.project, "user": wanted.user]
+        guest.configDrive = try await configDrive(wanted, service)
         let spec = guest
         try await Tracing.span("make the guest", .hypervisor, by: "compute-node") { () async throws(Failure) in
             try await hypervisor.ensureRunning(spec)
         }
         for volume in wanted.volumes { try await volumes.complete(volume, token: token) }
+        // The guest has its own copy.
+        if let drive = spec.configDrive { try LocalFiles.remove(drive) }
         return JSON(list: interfaces)
     }
 

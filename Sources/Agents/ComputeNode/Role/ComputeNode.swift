@@ -16,7 +16,7 @@ package struct ComputeNode: Sendable {
     let tokens: any TokenIssuer
     /// A server is built or removed here, and never both at once.
     let turns = Turns()
-    private let world: World
+    let world: World
     private let log: Log
 
     /// How often a node says that it is there: several times within what the conductor waits for.
@@ -53,6 +53,7 @@ package struct ComputeNode: Sendable {
             return Nothing()
         }
         bus.serve(ComputeMessages.power, on: host) { try await obey($0) }
+        bus.serve(ComputeMessages.metadata, on: host) { try await metadata($0.server) }
         bus.serve(ComputeMessages.console, on: host) { .string(try await console($0)) }
         serveChanges()
     }

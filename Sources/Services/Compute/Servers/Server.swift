@@ -145,12 +145,16 @@ extension Server {
 
     /// For whoever is going to make it.
     var told: ServerDescription {
-        ServerDescription(
+        var told = ServerDescription(
             server: id.text, name: name, hostname: hostname, user: user, project: project, vcpus: flavor.vcpus,
             memory: flavor.memory, rootDisk: flavor.disk, ephemeralDisk: flavor.ephemeral, swap: flavor.swap,
             image: particulars.shelvedImage ?? image, networks: networks, securityGroups: securityGroups, zone: zone,
             keyName: keyName, publicKey: publicKey, userData: userData, metadata: .object(metadata),
             hasConfigDrive: hasConfigDrive, volumes: volumes.compactMap(\.told))
+        told.launchIndex = launchIndex
+        told.reservation = reservation
+        told.flavorName = flavor.name
+        return told
     }
 }
 
