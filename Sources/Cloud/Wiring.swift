@@ -38,7 +38,7 @@ package struct Cloud: Sendable {
         self.settings = settings
         self.world = world
         self.log = log
-        database = try Database(.file(settings.data.database))
+        database = try Database(.file(settings.data.database), readsAtOnce: true)
         bus = LocalBus(clock: world.clock)
         try await Cloud.migrate(database, at: world.now)
         let switchboard = Switchboard()
