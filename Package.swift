@@ -104,7 +104,7 @@ let package = Package(
 
         tests("Base", "Base"),
         tests("Bus", "Bus", "Base"),
-        tests("Cloud", "Cloud", "API", "Base", "HTTP", "Trace"),
+        tests("Cloud", "Cloud", "API", "Base", "HTTP", "Trace", "Workflow"),
         tests(
             "Compute", "Compute", "CloudTesting", "API", "Base", "Bus", "Contracts", "HTTP", "Policy", "SQL", "Trace",
             "Workflow"),

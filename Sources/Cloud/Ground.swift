@@ -49,4 +49,10 @@ package struct Ground: Sendable {
         road: { request, arrive in await arrive(request) },
         fault: { _, _ in },
         hosts: nil)
+
+    /// The machine's own parts, and long work that fails where it is told to.
+    package static func failing(_ fault: @escaping WorkflowRunner.Fault) -> Ground {
+        Ground(
+            database: machine.database, bus: machine.bus, road: machine.road, fault: fault, hosts: nil)
+    }
 }

@@ -3,6 +3,7 @@ import Foundation
 import HTTP
 import Testing
 import Trace
+import Workflow
 
 @testable import Cloud
 
@@ -12,15 +13,18 @@ struct RunningCloud {
     let token: String
 
     /// Runs `body` with a cloud that is up, and takes it down again.
-    static func with(_ body: (RunningCloud) async throws -> Void) async throws {
+    static func with(
+        nodes: Int = 1, fault: @escaping WorkflowRunner.Fault = { _, _ in }, _ body: (RunningCloud) async throws -> Void
+    ) async throws {
         let folder = FileManager.default.temporaryDirectory.path + "/martlet-\(Foundation.UUID().uuidString)"
         defer { try? FileManager.default.removeItem(atPath: folder) }
         var settings = CloudSettings(data: DataDirectory(folder))
         settings.port = 0
         settings.adminPassword = "secret"
         settings.hypervisor = .simulated
+        settings.nodes = nodes
         try settings.data.take()
-        let cloud = try await Cloud(settings, log: .silent)
+        let cloud = try await Cloud(settings, on: .failing(fault), log: .silent)
         try await cloud.prepare()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await cloud.run { _ in } }

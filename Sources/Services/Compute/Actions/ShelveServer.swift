@@ -13,17 +13,18 @@ enum ShelveServer: Workflow {
     struct State: JSONCoded {
         let server: ID<Server>
         let was: ServerState
-        var image: String?
+        /// Named before it is made, so that it is found again.
+        let image: String?
         let isVolumeBacked: Bool
         /// It was shelved before and only has to leave its host.
         let isShelved: Bool
 
-        init(_ server: Server) {
+        init(_ server: Server, image: String) {
             self.server = server.id
             was = server.state
             isVolumeBacked = server.isVolumeBacked
             isShelved = server.state == .shelved
-            image = server.particulars.shelvedImage
+            self.image = isShelved || isVolumeBacked ? server.particulars.shelvedImage : image
         }
 
         init(_ json: JSON) throws(Failure) {
@@ -74,18 +75,14 @@ enum ShelveServer: Workflow {
     }
 
     private static func announce(_ tools: ServerTools, _ state: inout State) async throws {
-        guard state.image == nil else { return }
+        guard let image = state.image else { return }
         let server = try await tools.server(state.server)
-        let properties = JSON.Object([JSON.Member(name: "image_type", value: "snapshot")])
-        state.image = try await ServerImages.announce(
-            "\(server.name)-shelved", server, properties, by: tools.neighbours.image,
-            token: try await tools.token(of: server), user: server.user)
+        try await tools.announce("\(server.name)-shelved", image, of: server)
     }
 
     private static func removeImage(_ tools: ServerTools, _ state: inout State) async throws {
         guard let image = state.image else { return }
         try await tools.removeImage(image, of: try await tools.server(state.server))
-        state.image = nil
     }
 
     private static func write(_ tools: ServerTools, _ state: inout State) async throws {
@@ -236,22 +233,23 @@ extension ShelveServer {
     static let actions: [ServerAction] = [
         ServerAction(
             name: "shelve", rule: .shelveServer, shape: .any, states: states,
-            handle: { call, id, _ throws(Failure) in
-                try await call.begin("shelve", on: id, from: states, as: .shelving, ShelveServer.self) { State($0) }
-                return Reply(202)
-            }),
+            handle: { call, id, _ throws(Failure) in try await shelve(call, id, states, .shelving) }),
         ServerAction(
             name: "shelveOffload", rule: .offloadServer, shape: .any, states: [.shelved],
-            handle: { call, id, _ throws(Failure) in
-                try await call.begin(
-                    "shelve_offload", on: id, from: [.shelved], as: .shelvingOffloading, ShelveServer.self
-                ) { State($0) }
-                return Reply(202)
-            }),
+            handle: { call, id, _ throws(Failure) in try await shelve(call, id, [.shelved], .shelvingOffloading) }),
         ServerAction(
             name: "unshelve", rule: .unshelveServer, shape: place, states: [.shelved, .shelvedOffloaded],
             handle: unshelve),
     ]
+
+    private static func shelve(
+        _ call: Call<Compute>, _ id: ID<Server>, _ states: [ServerState], _ task: ServerTask
+    ) async throws(Failure) -> Reply {
+        let image = UUID(call.service.world.chance).dashed
+        let action = task == .shelving ? "shelve" : "shelve_offload"
+        try await call.begin(action, on: id, from: states, as: task, ShelveServer.self) { State($0, image: image) }
+        return Reply(202)
+    }
 
     private static func unshelve(_ call: Call<Compute>, _ id: ID<Server>, _ body: JSON) async throws(Failure) -> Reply {
         let (zone, host) = (body["availability_zone"]?.string, body["host"]?.string)

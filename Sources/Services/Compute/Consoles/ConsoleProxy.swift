@@ -57,7 +57,11 @@ package struct ConsoleProxy: Sendable {
         let file: FileSlice
         do throws(Failure) {
             file = try FileSlice(path: call.service.pages + "/" + parts.joined(separator: "/"))
-        } catch { throw missing }
+        } catch {
+            guard parts == [ConsoleAddress.page] else { throw missing }
+            return Reply(
+                200, headers: ["Content-Type": types["html"] ?? ""], body: .bytes(Array(Viewer.page.utf8)))
+        }
         let ending = last.split(separator: ".").last.map(String.init) ?? ""
         return Reply(200, headers: ["Content-Type": types[ending] ?? "application/octet-stream"], body: .file(file))
     }

@@ -113,6 +113,9 @@ enum RemoteConsole {
 
 /// Where consoles are served: beside the services, behind the gateway.
 struct ConsoleAddress {
+    /// noVNC's plain one; where it isn't installed, a page of our own has its name.
+    static let page = "vnc_lite.html"
+
     /// Of the console service, or of compute, whose neighbour it is.
     let base: String
 
@@ -121,7 +124,7 @@ struct ConsoleAddress {
         let path = (root.split(separator: "/").dropFirst(2).joined(separator: "/") + "/websockify").drop { $0 == "/" }
         switch kind {
         case .novnc:
-            return "\(root)/vnc_lite.html?path=\(PercentCoding.encode("\(path)?token=\(secret)"))"
+            return "\(root)/\(ConsoleAddress.page)?path=\(PercentCoding.encode("\(path)?token=\(secret)"))"
         case .serial:
             return "ws" + root.dropFirst("http".count) + "/websockify?token=\(secret)"
         }

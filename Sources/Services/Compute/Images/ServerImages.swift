@@ -86,6 +86,18 @@ extension ServerTools {
         }
     }
 
+    /// Tells the image service of an image that is going to be written; telling twice is telling once.
+    func announce(_ name: String, _ id: String, of server: Server) async throws(Failure) {
+        let token = try await token(of: server)
+        let properties = JSON.Object([JSON.Member(name: "image_type", value: "snapshot")])
+        do throws(Failure) {
+            _ = try await ServerImages.announce(
+                name, server, properties, by: neighbours.image, token: token, user: server.user, id: id)
+        } catch  where error.kind == .conflict {
+            return
+        }
+    }
+
     /// Of a server's backups of one type the newest stay.
     func rotate(_ type: String, of server: Server, keeping count: Int) async throws(Failure) {
         let filter = "image_type=backup&backup_type=\(type)&instance_uuid=\(server.id)"
@@ -190,9 +202,10 @@ enum ServerImages {
 
     static func announce(
         _ name: String, _ server: Server, _ properties: JSON.Object, by service: Neighbour, token: String, user: String,
-        format: String = "qcow2", minimumDisk: Int? = nil
+        format: String = "qcow2", minimumDisk: Int? = nil, id: String? = nil
     ) async throws(Failure) -> String {
         var image = server.particulars.imageProperties
+        if let id { image["id"] = .string(id) }
         image["name"] = .string(name)
         image["disk_format"] = .string(format)
         image["container_format"] = "bare"

@@ -235,8 +235,8 @@ struct CreateServer: Sendable {
                 host: nil, zone: zone, flavor: flavor, image: image, keyName: key?.name, publicKey: key?.publicKey,
                 userData: body.text("user_data"), metadata: body["metadata"]?.object ?? JSON.Object(),
                 hasConfigDrive: body.boolean("config_drive") ?? false, description: body.text("description"),
-                isLocked: false, lockedReason: nil, accessV4: body.text("accessIPv4") ?? "",
-                accessV6: body.text("accessIPv6") ?? "", networks: networks, interfaces: [],
+                isLocked: false, lockedReason: nil, accessV4: body.text("accessIPv4").canonicalAddress,
+                accessV6: body.text("accessIPv6").canonicalAddress, networks: networks, interfaces: [],
                 securityGroups: securityGroups, tags: body["tags"]?.array?.compactMap(\.string) ?? [], fault: nil,
                 reservation: reservation, launchIndex: index, wishes: wishes, created: now, updated: now, launched: nil,
                 terminated: nil

@@ -30,6 +30,7 @@ extension Server {
             .optional("accessIPv4", .nullable(.either([.text(0...0), .text(7...15, format: .ipAddress)]))),
             .optional("accessIPv6", .nullable(.either([.text(0...0), .text(2...45, format: .ipAddress)]))),
             .optional("description", .description, since: "2.19"), .optional("hostname", .text(1...255), since: "2.90"),
+            .optional("pinned_availability_zone", .nullable(.text(1...255)), since: "2.104"),
         ])
 }
 
@@ -68,6 +69,8 @@ extension Server {
 
     private static func page(_ call: Call<Compute>) async throws(Failure) -> Page<Server> {
         let query = try ServerQuery(call)
+        // No server is what was asked for.
+        if try call.query.integer("limit") == 0 { return Page(things: [], next: nil) }
         return try await call.service.database.read { try $0.servers(query) }
     }
 
@@ -102,14 +105,16 @@ extension Server {
         let server = try await call.service.database.write { tx in
             try tx.change(call.id("server_id"), in: call.scope, at: now) { server in
                 if let name = body.text("name") { server.name = name.trimmed }
-                if body.has("accessIPv4") { server.accessV4 = body.text("accessIPv4") ?? "" }
-                if body.has("accessIPv6") { server.accessV6 = body.text("accessIPv6") ?? "" }
+                if body.has("accessIPv4") { server.accessV4 = body.text("accessIPv4").canonicalAddress }
+                if body.has("accessIPv6") { server.accessV6 = body.text("accessIPv6").canonicalAddress }
                 if body.has("description") { server.description = body.text("description") }
                 if let hostname = body.text("hostname") { server.hostname = hostname }
                 if let config = body.text("OS-DCF:diskConfig") { server.particulars.diskConfig = config }
+                if body.has("pinned_availability_zone") { try server.pin(to: body.text("pinned_availability_zone")) }
             }
         }
-        return .one(server, call)
+        let view = ServerView(call, ofChange: true)
+        return .json { $0.object("server") { view.write(server, to: &$0) } }
     }
 
     /// A server is deleted whatever is being done with it, unless it is locked.
@@ -123,7 +128,7 @@ extension Server {
 
     static func addresses(_ call: Call<Compute>) async throws(Failure) -> Reply {
         let server = try await call.service.database.read { try $0.server(call.id("server_id"), in: call.scope) }
-        let view = ServerView(call)
+        let view = ServerView(call, ofAddresses: true)
         return .json { view.writeAddresses(server, to: &$0) }
     }
 
@@ -133,7 +138,7 @@ extension Server {
         guard let group = server.interfacesByNetwork.first(where: { $0.name == name }) else {
             throw Failure(.notFound, "Network name not found")
         }
-        let view = ServerView(call)
+        let view = ServerView(call, ofAddresses: true)
         return .json { view.write(name, group.interfaces, to: &$0) }
     }
 }
@@ -145,7 +150,36 @@ extension Reply {
     }
 }
 
+extension String? {
+    /// An address as everybody writes it, whichever way it was written; nothing for none.
+    var canonicalAddress: String {
+        guard let self, !self.isEmpty else { return "" }
+        return IPAddress(self)?.description ?? self
+    }
+}
+
 extension Server {
+    /// A server may be held in the zone that it is in, or let go of.
+    fileprivate mutating func pin(to wanted: String?) throws(Failure) {
+        guard let wanted else {
+            particulars.pinnedZone = nil
+            return
+        }
+        if let pinned = particulars.pinnedZone {
+            guard wanted == pinned else {
+                throw .conflict(
+                    "Cannot change pinned availability zone directly. Unpin first by setting pinned_availability_zone to null."
+                )
+            }
+            return
+        }
+        guard wanted == zone else {
+            throw .conflict(
+                "Server can only be pinned to its current availability zone '\(zone)', but '\(wanted)' was requested.")
+        }
+        particulars.pinnedZone = wanted
+    }
+
     /// A locked server can be changed by administrators only.
     func allowWhenLocked(_ call: Call<Compute>) throws(Failure) {
         guard isLocked, !call.caller.isAdmin else { return }

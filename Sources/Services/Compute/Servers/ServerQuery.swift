@@ -6,10 +6,47 @@ import SQL
 
 /// Which servers a list is to have, in which order.
 struct ServerQuery: Sendable {
-    let condition: SQL
+    var condition: SQL
     let sort: SQL
     let limit: Int
     let marker: String?
+    let name: Pattern?
+    let address: Pattern?
+
+    /// Text to be found in a value: as it stands, or as a regular expression, which databases don't agree about.
+    struct Pattern: Sendable {
+        private let text: String
+
+        init?(_ text: String?, _ parameter: String) throws(Failure) {
+            guard let text, !text.isEmpty else { return nil }
+            guard Pattern.isCheap(text), (try? Regex(text)) != nil else {
+                throw .field(parameter, "is no regular expression that can be used here")
+            }
+            self.text = text
+        }
+
+        /// What repeats what repeats takes for ever on the wrong name; three repetitions of a name's length don't.
+        private static func isCheap(_ text: String) -> Bool {
+            let repeats = text.filter { "*+{".contains($0) }.count
+            let repeatsGroups = [")*", ")+", "){"].contains { text.contains($0) }
+            return text.utf8.count <= 255 && repeats <= 3 && !repeatsGroups
+        }
+
+        /// A point is mostly one, in names and in addresses.
+        var plain: String? { text.contains { "^$*+?()[]{}|\\".contains($0) } ? nil : text }
+
+        func matches(_ values: [String]) -> Bool {
+            guard let regex = try? Regex(text) else { return false }
+            return values.contains { $0.contains(regex) }
+        }
+    }
+
+    /// What the database cannot narrow down.
+    var needsReading: Bool { name.map { $0.plain == nil } ?? false || address.map { $0.plain == nil } ?? false }
+
+    func matches(name value: String, addresses: [String]) -> Bool {
+        (name?.matches([value]) ?? true) && (address?.matches(addresses) ?? true)
+    }
 
     static let parameters: [Parameter] = [
         "name", "status", "image", "flavor", "host", "all_tenants", "changes-since", "changes-before", "marker",
@@ -39,22 +76,27 @@ struct ServerQuery: Sendable {
         for (name, column) in texts { if let value = query[name] { conditions.append("\(column) = \(value)") } }
         if let host = query["host"], call.caller.isAdmin { conditions.append("host = \(host)") }
         if let user = query["user_id"], call.caller.isAdmin { conditions.append("user_id = \(user)") }
-        if let name = query["name"] ?? query["display_name"] { conditions.append("name \(.like(.containing(name)))") }
+        name = try Pattern(query["name"] ?? query["display_name"], "name")
         if let flavor = query["flavor"] { conditions.append("flavor \(.like(.containing("\"id\":\"\(flavor)\"")))") }
-        if let address = query["ip"] ?? query["ip6"] { conditions.append("interfaces \(.like(.containing(address)))") }
-        for status in query.all("status") {
-            guard let states = Server.states(of: status) else {
-                conditions.append("1 = 0")
-                continue
-            }
-            conditions.append("state IN \(SQL.list(states.map(\.rawValue)))")
-        }
+        address = try Pattern(query["ip"] ?? query["ip6"], "ip")
+        if let text = name?.plain { conditions.append("name \(.like(.containing(text)))") }
+        if let text = address?.plain { conditions.append("interfaces \(.like(.containing(text)))") }
+        let statuses = query.all("status").map(ServerQuery.status)
+        if !statuses.isEmpty { conditions.append("(\(SQL.joined(statuses, by: " OR ")))") }
         conditions += try ServerQuery.times(query)
         conditions += ServerQuery.tags(query)
         condition = SQL.all(conditions)
         limit = try call.limit()
         marker = query["marker"]
         sort = try ServerQuery.sort(query)
+    }
+
+    /// A word that nobody knows finds nothing.
+    private static func status(_ word: String) -> SQL {
+        guard let states = Server.states(of: word) else { return "1 = 0" }
+        let isIn: SQL = "state IN \(SQL.list(states.map(\.rawValue)))"
+        let tasks = Server.tasks(of: word)
+        return tasks.isEmpty ? isIn : "(\(isIn) AND task IN \(SQL.list(tasks.map(\.rawValue))))"
     }
 
     /// One's own project, or all of them for who may and asks.
@@ -122,6 +164,17 @@ struct ServerQuery: Sendable {
 
 extension Transaction {
     func servers(_ query: ServerQuery) throws(Failure) -> Page<Server> {
+        var query = query
+        if query.needsReading {
+            let found = try rows("SELECT id, name, interfaces FROM compute_server WHERE \(query.condition)") {
+                row throws(Failure) -> String? in
+                let addresses = try row.list("interfaces", of: Interface.init).flatMap { $0.addresses.map(\.address) }
+                return query.matches(name: try row.text("name"), addresses: addresses) ? try row.text("id") : nil
+            }
+            let ids = found.compactMap { $0 }
+            guard !ids.isEmpty else { return Page(things: [], next: nil) }
+            query.condition = "id IN \(SQL.list(ids))"
+        }
         guard let marker = query.marker else {
             let things: [Server] = try rows(
                 "SELECT * FROM compute_server WHERE \(query.condition) ORDER BY \(query.sort) LIMIT \(query.limit + 1)")

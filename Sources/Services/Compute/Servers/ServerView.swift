@@ -9,9 +9,15 @@ struct ServerView: Sendable {
     let links: Links
     let showsHost: Bool
     let showsExtraSpecs: Bool
+    /// What answers a change told less than what answers a question, until 2.75.
+    let isPlain: Bool
+    /// A rebuild tells of user data in a place of its own.
+    let isOfRebuild: Bool
 
-    init(_ call: Call<Compute>) {
+    init(_ call: Call<Compute>, ofChange: Bool = false, ofRebuild: Bool = false, ofAddresses: Bool = false) {
         version = call.version
+        isPlain = ofAddresses || (ofChange || ofRebuild) && call.version < "2.75"
+        isOfRebuild = ofRebuild
         links = Links(call)
         showsHost = call.allows(.seeServerHost, of: call.ownTarget)
         showsExtraSpecs = call.allows(.seeServerFlavorSpecs, of: call.ownTarget)
@@ -43,6 +49,14 @@ struct ServerView: Sendable {
         if ["ACTIVE", "BUILD", "REBUILD", "RESIZE", "VERIFY_RESIZE", "MIGRATING"].contains(server.status) {
             json.put("progress", server.state == .building ? 0 : 100)
         }
+        if !isPlain { writeMore(server, to: &json) }
+        if let fault = server.fault, server.state == .error || server.state == .deleted { write(fault, to: &json) }
+        writeNewer(server, to: &json)
+    }
+
+    // MARK: Parts
+
+    private func writeMore(_ server: Server, to json: inout JSONWriter) {
         json.put("OS-EXT-AZ:availability_zone", server.host == nil ? "" : server.zone)
         json.put("config_drive", server.hasConfigDrive ? "True" : "")
         json.put("key_name", server.keyName)
@@ -56,11 +70,7 @@ struct ServerView: Sendable {
             }
         }
         writeVolumes(server, to: &json)
-        if let fault = server.fault, server.state == .error || server.state == .deleted { write(fault, to: &json) }
-        writeNewer(server, to: &json)
     }
-
-    // MARK: Parts
 
     private func writeImage(_ server: Server, to json: inout JSONWriter) {
         guard let image = server.image else { return json.put("image", "") }
@@ -105,6 +115,7 @@ struct ServerView: Sendable {
                     json.object {
                         $0.put("version", address.address.contains(":") ? 6 : 4)
                         $0.put("addr", address.address)
+                        guard !isPlain else { return }
                         $0.put("OS-EXT-IPS:type", address.isFloating ? "floating" : "fixed")
                         $0.put("OS-EXT-IPS-MAC:mac_addr", interface.mac)
                     }
@@ -130,7 +141,7 @@ struct ServerView: Sendable {
         json.put("OS-EXT-SRV-ATTR:kernel_id", "")
         json.put("OS-EXT-SRV-ATTR:ramdisk_id", "")
         json.put("OS-EXT-SRV-ATTR:root_device_name", "/dev/vda")
-        json.put("OS-EXT-SRV-ATTR:user_data", server.userData)
+        if !isOfRebuild { json.put("OS-EXT-SRV-ATTR:user_data", server.userData) }
     }
 
     private func write(_ fault: Server.Fault, to json: inout JSONWriter) {
@@ -144,7 +155,7 @@ struct ServerView: Sendable {
     /// What microversions have added, in their order.
     private func writeNewer(_ server: Server, to json: inout JSONWriter) {
         if version >= "2.9" { json.put("locked", server.isLocked) }
-        if version >= "2.16", showsHost { json.put("host_status", server.host == nil ? "" : "UP") }
+        if version >= "2.16", showsHost, !isPlain { json.put("host_status", server.host == nil ? "" : "UP") }
         if version >= "2.19" { json.put("description", server.description) }
         if version >= "2.26" { json.put("tags", server.tags) }
         if version >= "2.63" {

@@ -126,7 +126,12 @@ package struct SimulatedHypervisor: Hypervisor {
 
     private func start(_ spec: GuestSpec) async throws(Failure) {
         try await wait(node.pace.start)
-        let greeting = Array("\(spec.name) is up, simulated on \(node.size.host)\n\n\(spec.name) login: ".utf8)
+        let lines = [
+            "\(spec.name) starts, simulated on \(node.size.host)", "processors: \(spec.vcpus)",
+            "memory: \(spec.memoryMB) MB",
+            "interfaces: \(spec.nics.count)", "\(spec.name) is up", "", "\(spec.name) login: ",
+        ]
+        let greeting = Array(lines.joined(separator: "\n").utf8)
         node.change(spec.id) { guest in
             let before = guest?.console ?? []
             guest = SimulatedNode.Guest(spec: spec, power: .running, console: before + greeting)

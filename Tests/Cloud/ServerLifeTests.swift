@@ -1,0 +1,312 @@
+import Base
+import Foundation
+import HTTP
+import Synchronization
+import Testing
+import Workflow
+
+@testable import Cloud
+
+/// What can be done with a server that is there, on two simulated hosts.
+@Suite struct ServerLifeTests {
+    @Test func aServerIsResizedAndItsUserDecides() async throws {
+        try await RunningCloud.with(nodes: 2) { cloud in
+            let ground = try await Ordered(cloud)
+            let id = try await ground.boot()
+            for (word, flavor) in [("confirmResize", "large"), ("revertResize", "large")] {
+                try await cloud.act(id, ["resize": ["flavorRef": "large"]])
+                #expect(try await cloud.rest(id, "VERIFY_RESIZE")["flavor"]?["ram"] == 256)
+                try await cloud.act(id, [word: .null])
+                let after = try await cloud.rest(id, "ACTIVE")
+                #expect(after["flavor"]?["ram"] == (word == "confirmResize" ? 256 : 128))
+                let held = try await cloud.send("GET", "/placement/allocations/\(id)").json["allocations"]
+                let memory = held?.object?.members.first?.value["resources"]?["MEMORY_MB"]
+                #expect(memory == (word == "confirmResize" ? 256 : 128), "\(flavor)")
+                if word == "confirmResize" {
+                    try await cloud.act(id, ["resize": ["flavorRef": "small"]])
+                    try await cloud.rest(id, "VERIFY_RESIZE")
+                    try await cloud.act(id, ["confirmResize": .null])
+                    try await cloud.rest(id, "ACTIVE")
+                }
+            }
+            try await ground.expectNothingLeft(after: id)
+        }
+    }
+
+    @Test func aServerMovesFromHostToHostAndIsHeldByOneOnly() async throws {
+        try await RunningCloud.with(nodes: 2) { cloud in
+            let ground = try await Ordered(cloud)
+            let id = try await ground.boot()
+            let first = try await cloud.rest(id, "ACTIVE")["OS-EXT-SRV-ATTR:host"]?.string
+            try await cloud.act(id, ["os-migrateLive": ["block_migration": "auto", "host": .null]])
+            let second = try await cloud.rest(id, "ACTIVE")["OS-EXT-SRV-ATTR:host"]?.string
+            #expect(first != second)
+            try await cloud.act(id, ["migrate": .null])
+            #expect(try await cloud.rest(id, "VERIFY_RESIZE")["OS-EXT-SRV-ATTR:host"]?.string == first)
+            try await cloud.act(id, ["confirmResize": .null])
+            try await cloud.rest(id, "ACTIVE")
+            let kinds = try await cloud.send("GET", "/compute/v2.1/os-migrations", version: "2.59").json["migrations"]?
+                .array?.map { "\($0["migration_type"]?.string ?? "") \($0["status"]?.string ?? "")" }
+            #expect(kinds == ["migration confirmed", "live-migration completed"])
+            try await ground.expectNothingLeft(after: id)
+        }
+    }
+
+    @Test func aServerIsShelvedKeepsItsAddressAndComesBack() async throws {
+        try await RunningCloud.with { cloud in
+            let ground = try await Ordered(cloud)
+            let id = try await ground.boot()
+            let before = try await cloud.rest(id, "ACTIVE")["addresses"]
+            try await cloud.act(id, ["shelve": .null])
+            let shelved = try await cloud.rest(id, "SHELVED_OFFLOADED")
+            #expect(shelved["OS-EXT-SRV-ATTR:host"]?.isNull == true)
+            let held = try await cloud.send("GET", "/placement/allocations/\(id)").json["allocations"]
+            #expect(held?.object?.members.isEmpty == true)
+            try await cloud.act(id, ["unshelve": .null])
+            #expect(try await cloud.rest(id, "ACTIVE")["addresses"] == before)
+            try await ground.expectNothingLeft(after: id)
+        }
+    }
+
+    @Test func aServerIsRescuedRebuiltAndWrittenToImages() async throws {
+        try await RunningCloud.with { cloud in
+            let ground = try await Ordered(cloud)
+            let id = try await ground.boot()
+            let rescue = try await cloud.act(id, ["rescue": .null], expects: 200)
+            #expect(rescue["adminPass"]?.string?.isEmpty == false)
+            try await cloud.rest(id, "RESCUE")
+            try await cloud.act(id, ["unrescue": .null])
+            try await cloud.rest(id, "ACTIVE")
+
+            let addresses = try await cloud.rest(id, "ACTIVE")["addresses"]
+            let rebuilt = try await cloud.act(
+                id, ["rebuild": ["imageRef": .string(ground.image), "name": "again", "metadata": ["a": "b"]]])
+            #expect(rebuilt["server"]?["status"] == "REBUILD")
+            let after = try await cloud.rest(id, "ACTIVE")
+            #expect(after["name"] == "again")
+            #expect(after["metadata"] == ["a": "b"])
+            #expect(after["addresses"] == addresses)
+
+            let made = try await cloud.act(id, ["createImage": ["name": "snapshot"]])
+            let image = try #require(made["image_id"]?.string)
+            try await cloud.rest(id, "ACTIVE")
+            let shown = try await cloud.send("GET", "/image/v2/images/\(image)").json
+            #expect(shown["status"] == "active")
+            #expect(shown["image_type"] == "snapshot")
+            #expect(shown["base_image_ref"]?.string == ground.image)
+            for _ in 0..<3 {
+                let wish: JSON = ["name": "backup", "backup_type": "daily", "rotation": 2]
+                try await cloud.act(id, ["createBackup": wish])
+                try await cloud.rest(id, "ACTIVE")
+            }
+            _ = try await cloud.wait(for: "/image/v2/images?name=backup") { $1["images"]?.array?.count == 2 }
+        }
+    }
+
+    @Test func interfacesComeAndGo() async throws {
+        try await RunningCloud.with { cloud in
+            let ground = try await Ordered(cloud)
+            let id = try await ground.boot()
+            let path = "/compute/v2.1/servers/\(id)/os-interface"
+            let made = try await cloud.send(
+                "POST", path, ["interfaceAttachment": ["net_id": .string(ground.network)]], version: "2.70")
+            #expect(made.status == 200)
+            let port = try #require(made.json["interfaceAttachment"]?["port_id"]?.string)
+            #expect(try await cloud.rest(id, "ACTIVE")["addresses"]?["net"]?.array?.count == 2)
+            #expect(try await cloud.send("DELETE", "\(path)/\(port)").status == 202)
+            _ = try await cloud.wait(for: path) { $1["interfaceAttachments"]?.array?.count == 1 }
+            #expect(try await cloud.send("GET", "/network/v2.0/ports/\(port)").status == 404)
+            #expect(try await cloud.send("DELETE", "\(path)/\(port)").status == 404)
+            try await ground.expectNothingLeft(after: id)
+        }
+    }
+
+    @Test func whatAServersStateDoesNotAllowIsAConflict() async throws {
+        try await RunningCloud.with { cloud in
+            let ground = try await Ordered(cloud)
+            let id = try await ground.boot()
+            let refused: [JSON] = [
+                ["unrescue": .null], ["confirmResize": .null], ["revertResize": .null], ["unshelve": .null],
+                ["shelveOffload": .null], ["restore": .null], ["os-start": .null],
+            ]
+            for body in refused {
+                let answer = try await cloud.send("POST", "/compute/v2.1/servers/\(id)/action", body)
+                #expect(answer.status == 409, "\(body.text)")
+                let message = answer.json["conflictingRequest"]?["message"]?.string ?? ""
+                #expect(message.contains("while it is in vm_state active"), "\(body.text)")
+            }
+        }
+    }
+
+    @Test func aConsoleIsOpenedOnceWithItsTicket() async throws {
+        try await RunningCloud.with { cloud in
+            let ground = try await Ordered(cloud)
+            let id = try await ground.boot()
+            let wish: JSON = ["remote_console": ["protocol": "vnc", "type": "novnc"]]
+            let path = "/compute/v2.1/servers/\(id)/remote-consoles"
+            let made = try await cloud.send("POST", path, wish, version: "2.8")
+            #expect(made.status == 200)
+            let url = try #require(made.json["remote_console"]?["url"]?.string)
+            #expect(url.contains("/console/vnc_lite.html?path=console%2Fwebsockify%3Ftoken%3D"))
+            let token = try #require(url.components(separatedBy: "token%3D").last)
+            let shown = try await cloud.send("GET", "/compute/v2.1/os-console-auth-tokens/\(token)", version: "2.31")
+            #expect(shown.json["console"]?["instance_uuid"]?.string == id)
+            var statuses: [Int] = []
+            for secret in [token + "x", token, token] {
+                let request = HTTPRequest("GET", "/console/websockify?token=\(secret)")
+                statuses.append(await cloud.cloud.respond(to: request).status)
+            }
+            #expect(statuses == [403, 101, 403])
+            let spice: JSON = ["remote_console": ["protocol": "spice", "type": "spice-html5"]]
+            #expect(try await cloud.send("POST", path, spice, version: "2.8").status == 400)
+        }
+    }
+}
+
+/// Whatever is done with a server may fail in any of its steps, before and after: it comes to rest, and its deletion
+/// leaves nothing behind.
+@Suite struct LongServerFailureTests {
+    /// Fails once, in one step.
+    private final class Trap: Sendable {
+        private let armed = Mutex<(step: String, point: WorkflowRunner.FaultPoint)?>(nil)
+
+        func arm(_ step: String, _ point: WorkflowRunner.FaultPoint) { armed.withLock { $0 = (step, point) } }
+        var isSprung: Bool { armed.withLock { $0 == nil } }
+
+        func meet(_ point: WorkflowRunner.FaultPoint, _ step: String) throws {
+            let isMet = armed.withLock { armed in
+                guard let trap = armed, trap.step == step, trap.point == point else { return false }
+                armed = nil
+                return true
+            }
+            if isMet { throw Failure(.bug, "A trap in \"\(step)\".") }
+        }
+    }
+
+    /// What is done, in which steps, and where the server may be found afterwards.
+    private static let deeds: [(body: JSON, steps: [String], rests: Set<String>)] = [
+        (
+            ["resize": ["flavorRef": "large"]],
+            ["choose a host", "switch it off", "write down its new size", "make it so on the host"], ["ACTIVE"]
+        ),
+        (
+            ["os-migrateLive": ["block_migration": "auto", "host": .null]],
+            ["choose a host", "make it on the new host", "let its ports follow"], ["ACTIVE"]
+        ),
+        (
+            ["shelve": .null], ["switch it off", "announce the image", "write the image on the host"], ["ACTIVE"]
+        ),
+        (["rescue": .null], ["run it from the other image"], ["ACTIVE"]),
+        (["createImage": ["name": "snapshot"]], ["write the image on the host"], ["ACTIVE"]),
+        (
+            ["rebuild": ["imageRef": "IMAGE"]], ["take the old guest away", "make the new guest"], ["ERROR"]
+        ),
+    ]
+
+    @Test func whateverFailsComesToRestAndLeavesNothing() async throws {
+        let trap = Trap()
+        try await RunningCloud.with(nodes: 2, fault: trap.meet) { cloud in
+            let ground = try await Ordered(cloud)
+            for deed in Self.deeds {
+                for step in deed.steps {
+                    for point in WorkflowRunner.FaultPoint.allCases {
+                        let id = try await ground.boot()
+                        trap.arm(step, point)
+                        var body = deed.body
+                        if body["rebuild"] != nil { body = ["rebuild": ["imageRef": .string(ground.image)]] }
+                        let word = body.object?.names.first ?? ""
+                        try await cloud.act(id, body, expects: word == "rescue" ? 200 : 202)
+                        let server = try await cloud.atRest(id, after: { trap.isSprung })
+                        let status = server["status"]?.string ?? ""
+                        #expect(deed.rests.contains(status), "\(word), \(point) \"\(step)\": \(status)")
+                        try await ground.expectNothingLeft(after: id, "\(word), \(point) \"\(step)\"")
+                    }
+                }
+            }
+            let images = try await cloud.send("GET", "/image/v2/images?limit=100").json["images"]?.array
+            #expect(images?.contains { $0["name"] == "snapshot" || $0["name"] == "guest-shelved" } == false)
+        }
+    }
+}
+
+/// A cloud with what a server needs.
+struct Ordered {
+    let cloud: RunningCloud
+    let image: String
+    let network: String
+
+    init(_ cloud: RunningCloud) async throws {
+        self.cloud = cloud
+        for (name, memory) in [("small", 128), ("large", 256)] {
+            let flavor: JSON = [
+                "name": .string(name), "id": .string(name), "ram": JSON(memory), "vcpus": 1, "disk": 1,
+            ]
+            #expect(try await cloud.send("POST", "/compute/v2.1/flavors", ["flavor": flavor]).status == 200)
+        }
+        let wish: JSON = ["name": "guest image", "disk_format": "raw", "container_format": "bare"]
+        let image = try await cloud.send("POST", "/image/v2/images", wish).json
+        self.image = try #require(image["id"]?.string)
+        let upload = try await cloud.send(
+            "PUT", "/image/v2/images/\(self.image)/file", bytes: [UInt8](repeating: 7, count: 4_096))
+        #expect(upload.status == 204)
+        let network = try await cloud.send("POST", "/network/v2.0/networks", ["network": ["name": "net"]]).json
+        self.network = try #require(network["network"]?["id"]?.string)
+        let subnet: JSON = ["network_id": .string(self.network), "ip_version": 4, "cidr": "10.9.0.0/24"]
+        #expect(try await cloud.send("POST", "/network/v2.0/subnets", ["subnet": subnet]).status == 201)
+    }
+
+    func boot() async throws -> String {
+        let wish: JSON = [
+            "name": "guest", "flavorRef": "small", "imageRef": .string(image),
+            "networks": [["uuid": .string(network)]],
+        ]
+        let made = try await cloud.send("POST", "/compute/v2.1/servers", ["server": wish])
+        #expect(made.status == 202)
+        let id = try #require(made.json["server"]?["id"]?.string)
+        try await cloud.rest(id, "ACTIVE")
+        return id
+    }
+
+    /// Deletes a server and looks for what it may have left.
+    func expectNothingLeft(after id: String, _ what: String = "") async throws {
+        #expect(try await cloud.send("DELETE", "/compute/v2.1/servers/\(id)").status == 204)
+        _ = try await cloud.wait(for: "/compute/v2.1/servers/\(id)") { status, _ in status == 404 }
+        let ports = try await cloud.send("GET", "/network/v2.0/ports?device_id=\(id)").json["ports"]
+        #expect(ports?.array?.isEmpty == true, "\(what)")
+        let providers = try await cloud.send("GET", "/placement/resource_providers").json["resource_providers"]
+        for provider in providers?.array ?? [] {
+            let path = "/placement/resource_providers/\(provider["uuid"]?.string ?? "")/allocations"
+            let held = try await cloud.send("GET", path).json["allocations"]
+            #expect(held?.object?.members.isEmpty == true, "\(what)")
+        }
+    }
+}
+
+extension RunningCloud {
+    @discardableResult
+    func act(_ id: String, _ body: JSON, expects status: Int? = nil) async throws -> JSON {
+        let answer = try await send("POST", "/compute/v2.1/servers/\(id)/action", body, version: "2.100")
+        let wanted = status ?? (body["confirmResize"] == nil ? 202 : 204)
+        #expect(answer.status == wanted, "\(body.text): \(answer.json.text)")
+        return answer.json
+    }
+
+    /// The server when it has come to a status, with nothing more being done with it.
+    @discardableResult
+    func rest(_ id: String, _ status: String) async throws -> JSON {
+        let server = try await atRest(id)
+        #expect(server["status"]?.string == status)
+        return server
+    }
+
+    func atRest(_ id: String, after isSprung: @Sendable () -> Bool = { true }) async throws -> JSON {
+        for _ in 0..<1_200 {
+            let server = try await send("GET", "/compute/v2.1/servers/\(id)", version: "2.100").json["server"] ?? .null
+            let isAtRest = server["OS-EXT-STS:task_state"]?.string == nil && server["status"] != "BUILD"
+            if isAtRest, isSprung() { return server }
+            try await Task.sleep(for: .milliseconds(25))
+        }
+        Issue.record("The server \(id) does not come to rest")
+        return .null
+    }
+}
