@@ -63,7 +63,7 @@ struct CreateServer: Sendable {
         let hints = Wishes.hints(in: call.body)
         let flavorID: ID<Flavor> = ID(body.text("flavorRef") ?? body.integer("flavorRef").map(String.init) ?? "")
         let (template, now) = (try template(), service.world.now)
-        return try await service.database.write { tx in
+        return try await service.database.write(to: "write the server down") { tx in
             let flavor: Flavor
             do { flavor = try tx.flavor(flavorID, call.flavorReach) } catch  where Failure(error).kind == .notFound {
                 throw Failure.invalid("Flavor \(flavorID) could not be found.")
