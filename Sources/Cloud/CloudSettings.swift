@@ -25,6 +25,10 @@ package struct CloudSettings: Sendable {
     package var simulatedPace = SimulatedPace.quick
     package var compute = ComputeSettings()
 
+    /// Whether a new cloud has sizes, an image and a network to begin with, and which disk the image is.
+    package var isStocked = false
+    package var firstImage: String?
+
     package init(data: DataDirectory = .usual) { self.data = data }
 
     /// With what the environment says.
@@ -37,6 +41,8 @@ package struct CloudSettings: Sendable {
         settings.uplinks = try Uplinks(configuration[DeclaredSettings.networkUplinks])
         settings.makesPublicNetwork = configuration[DeclaredSettings.publicNetwork]
         settings.publicRange = configuration[DeclaredSettings.publicRange]
+        settings.isStocked = configuration[DeclaredSettings.stock]
+        settings.firstImage = configuration[DeclaredSettings.firstImage] ?? CloudSettings.usualImage
         settings.simulatedPace = configuration[DeclaredSettings.simulatedPace]
         settings.compute.scheduler.algorithm = configuration[DeclaredSettings.scheduler]
         settings.compute.scheduler.skippedFilters = Set(configuration[DeclaredSettings.skippedFilters])

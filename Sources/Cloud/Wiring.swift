@@ -171,6 +171,18 @@ package struct Cloud: Sendable {
             node.serve()
             do throws(Failure) { try await node.report() } catch { log.warning("A node could not report: \(error)") }
         }
+        if isNew, settings.isStocked { await stock() }
+    }
+
+    /// A cloud with empty shelves is one, too.
+    private func stock() async {
+        do throws(Failure) {
+            guard let token = try await identity.adminToken() else { return }
+            try await Stock(respond: { [door] in await door.respond(to: $0) }, token: token).fill(
+                image: settings.firstImage, hasPublicNetwork: settings.makesPublicNetwork)
+        } catch {
+            log.warning("The new cloud is not stocked: \(error)")
+        }
     }
 
     private func firstPasswords() -> (admin: String, demo: String) {
