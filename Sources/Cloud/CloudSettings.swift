@@ -26,6 +26,7 @@ package struct CloudSettings: Sendable {
         settings.adminPassword = configuration[DeclaredSettings.adminPassword]
         settings.identity = IdentitySettings(configuration)
         settings.simulatedPace = configuration[DeclaredSettings.simulatedPace]
+        settings.compute.machine = settings.nodeName
         settings.compute.scheduler.algorithm = configuration[DeclaredSettings.scheduler]
         settings.compute.scheduler.skippedFilters = Set(configuration[DeclaredSettings.skippedFilters])
         return settings

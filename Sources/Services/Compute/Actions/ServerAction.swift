@@ -21,7 +21,8 @@ struct ServerAction: Sendable {
             body: .json(.object(Fields(all.map { .optional($0.name, $0.shape) }))), act)
     ]
 
-    static let all: [ServerAction] = PowerServer.actions + ServerConsole.actions + LockServer.actions
+    static let all: [ServerAction] =
+        PowerServer.actions + ServerConsole.actions + LockServer.actions + ServerFloatingIPs.actions
 
     private static func act(_ call: Call<Compute>) async throws(Failure) -> Reply {
         guard let members = call.body.object?.members, members.count == 1, let member = members.first,
