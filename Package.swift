@@ -67,22 +67,24 @@ let package = Package(
         service("Compute", "Bus", "Contracts", "Crypto", "IO", "Trace", "Workflow"),
         service("Identity", "Contracts", "Crypto", "IO"),
         service("Image", "Crypto", "IO"),
-        service("Network"),
+        service("Network", "Bus", "Contracts"),
         service("Placement", "Contracts"),
 
         agent("ComputeNode", "API", "Bus", "CSystem", "Contracts", "Crypto", "HTTP"),
+        agent("NetworkNode", "Bus", "CSystem", "Contracts", "Crypto", "HTTP"),
 
         module(
             "", "Cloud",
             [
-                "API", "Base", "Bus", "Config", "Contracts", "Crypto", "HTTP", "IO", "Policy", "SQL", "Trace",
-                "Workflow",
+                "API", "Base", "Bus", "Config", "Contracts", "Crypto", "HTTP", "IO", "Policy", "Programs", "SQL",
+                "Trace", "Workflow",
                 // Every service and every agent, a line each.
                 "Compute",
                 "ComputeNode",
                 "Identity",
                 "Image",
                 "Network",
+                "NetworkNode",
                 "Placement",
             ]),
         .executableTarget(
@@ -114,6 +116,7 @@ let package = Package(
         tests("Image", "Image", "CloudTesting", "API", "Base", "Crypto", "HTTP", "IO", "SQL"),
         tests("IO", "IO", "Base"),
         tests("Network", "Network", "CloudTesting", "API", "Base", "HTTP", "SQL"),
+        tests("NetworkNode", "NetworkNode", "Base", "Bus", "Contracts", "HTTP", "IO", "Programs", "Trace"),
         tests("Placement", "Placement", "Contracts", "CloudTesting", "API", "Base", "HTTP", "Policy", "SQL"),
         tests("Policy", "Policy", "SQL", "Base"),
         tests("Programs", "Programs", "Base", "Trace"),

@@ -21,6 +21,7 @@ package struct DataDirectory: Sendable {
     package var images: String { path + "/images" }
     package var volumes: String { path + "/volumes" }
     package var imageCache: String { path + "/cache" }
+    package var networks: String { path + "/networks" }
     package var servers: String { path + "/servers" }
     private var lock: String { path + "/lock" }
 

@@ -15,13 +15,13 @@ enum DeclaredSettings {
         "identity.token.lifetime", .duration, default: .seconds(3_600), "How long a token is good for.",
         .between(.seconds(60), .seconds(30 * 86_400)))
     static let lockoutAttempts = Setting(
-        "identity.lockout.attempts", .integer, default: 0,
-        "How many failed logins in a row lock an account; 0 locks none.", .atLeast(0))
+        "identity.lockout.attempts", .integer, default: 2,
+        "How many failed logins in a row make an account rest; 0 lets it be tried without end.", .atLeast(0))
     static let lockoutDuration = Setting(
-        "identity.lockout.duration", .duration, default: .seconds(1_800), "How long an account stays locked.",
+        "identity.lockout.duration", .duration, default: .seconds(5), "How long it rests.",
         .atLeast(.seconds(1)))
     static let passwordHistory = Setting(
-        "identity.password.history", .integer, default: 0,
+        "identity.password.history", .integer, default: 2,
         "How many of a user's last passwords may not be chosen again, the current one included.", .between(0, 24))
     static let passwordMinimumAge = Setting(
         "identity.password.minimum_age", .duration, default: .zero,
@@ -43,6 +43,18 @@ enum DeclaredSettings {
         "identity.token.rescope", .flag, default: true,
         "Whether a token that is good for one project may be exchanged for one that is good for another.")
 
+    static let networkMechanism = Setting(
+        "network.mechanism", .text, default: "auto",
+        "What makes networks real: linuxbridge, simulated, or auto, which is the former where this process may.")
+    static let networkUplinks = Setting(
+        "network.uplinks", .text, default: "public=host",
+        "Where physical networks lead from this host: NAME=DEVICE, or NAME=host where the host itself is the way out.")
+    static let publicNetwork = Setting(
+        "network.public.create", .flag, default: true,
+        "Whether a new cloud starts with a network by the name of public that leads out.")
+    static let publicRange = Setting(
+        "network.public.range", .optionalText, default: nil,
+        "Its addresses, such as 203.0.113.0/24. Where none are given, a range that the host has no route to.")
     static let scheduler = Setting<SchedulerAlgorithm>(
         "compute.scheduler.algorithm", .choice, default: .weighed,
         "Which of several hosts a server gets: the one weighed best, any with room (random), any that fits (available), "
@@ -52,10 +64,18 @@ enum DeclaredSettings {
     static let simulatedPace = Setting<SimulatedPace>(
         "simulated.pace", .choice, default: .quick, "How long simulated guests take: no time, or a believable one.")
 
+    static let stock = Setting(
+        "stock.create", .flag, default: true,
+        "Whether a new cloud starts with flavors, an image and a network for its first project.")
+    static let firstImage = Setting(
+        "stock.image", .optionalText, default: nil,
+        "The disk, in qcow2, that becomes a new cloud's first image. Usually the one that Guest/make-guest made.")
+
     static let all: [any AnySetting] = [
         scheduler, skippedFilters, simulatedPace,
         adminPassword, tokenLifetime, lockoutAttempts, lockoutDuration, passwordHistory, passwordMinimumAge,
-        passwordLifetime, changeUponFirstUse, passwordPattern, passwordAdvice, allowsRescoping,
+        passwordLifetime, changeUponFirstUse, passwordPattern, passwordAdvice, allowsRescoping, networkMechanism,
+        networkUplinks, publicNetwork, publicRange, stock, firstImage,
     ]
 
     /// What the environment of this process says; variables that are none of these are somebody else's.

@@ -3,12 +3,14 @@ package import Base
 import Bus
 import Compute
 import ComputeNode
+import Contracts
 import Crypto
 package import HTTP
 import IO
 import Identity
 import Image
 import Network
+import NetworkNode
 import Placement
 import SQL
 package import Trace
@@ -26,6 +28,12 @@ package struct Cloud: Sendable {
     private let network: Network
     private let conductor: Conductor
     private let nodes: [ComputeNode]
+    private let networkNodes: [NetworkNode]
+    private let metadata: MetadataDoor
+    /// Whenever what hosts' networks are to be may have changed.
+    private let networkChanges: AsyncStream<Void>
+    /// What makes networks real here: `linuxbridge` or `simulated`.
+    package let mechanism: NetworkMechanism
     private let bus: LocalBus
     private let hosts: [Ground.Host]
     private let loops = Loops()
@@ -53,7 +61,12 @@ package struct Cloud: Sendable {
             database: database, world: world,
             store: try FileStore(
                 folder: settings.data.images, pool: Pool(name: "image files", threads: 4), chance: world.chance))
-        network = Network(database: database, world: world)
+        mechanism = ground.hosts == nil ? await settings.mechanism.resolved(for: settings.hypervisor) : .simulated
+        let (changes, change) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        networkChanges = changes
+        network = Network(database: database, world: world, settings: mechanism.settings(host: settings.nodeName)) {
+            change.yield()
+        }
         let placement = Placement(database: database, world: world)
 
         let neighbours = Compute.Neighbours(
@@ -73,11 +86,19 @@ package struct Cloud: Sendable {
             ComputeNode(
                 host: host.name, hypervisor: host.hypervisor, bus: messages,
                 image: switchboard.neighbour("image", asker: "compute-node"),
-                network: switchboard.neighbour("network", asker: "compute-node"), tokens: identity,
+                network: switchboard.neighbour("network", asker: "compute-node"),
+                volume: switchboard.neighbour("volume", asker: "compute-node"), tokens: identity,
                 cache: settings.data.imageCache, world: world, log: log)
         }
 
-        services = [identity.api, image.api, network.api, placement.api, compute.api]
+        metadata = MetadataDoor(bus: messages, loops: loops, world: world)
+        let wires = mechanism.wires(settings, metadata, world: world, log: log)
+        networkNodes = hosts.map { host in
+            NetworkNode(host: host.name, bus: messages, wires: wires, world: world, log: log)
+        }
+
+        let consoles = ConsoleProxy(database: database, world: world, bus: messages, loops: loops)
+        services = [identity.api, image.api, network.api, placement.api, compute.api, consoles.api]
         door = try Door(services, gateway: settings.gateway, authenticator: identity, world: world, log: log)
         switchboard.connect(door)
     }
@@ -87,8 +108,8 @@ package struct Cloud: Sendable {
         _ settings: CloudSettings, _ ground: Ground, _ loops: Loops, _ world: World
     ) async throws(Failure) -> [Ground.Host] {
         if let hosts = ground.hosts { return hosts }
-        let hypervisor = try await Hypervisors.make(settings, loops, world)
-        return [Ground.Host(name: settings.nodeName, hypervisor: hypervisor)]
+        let hypervisors = try await Hypervisors.make(settings, loops, world)
+        return zip(settings.nodeNames, hypervisors).map { Ground.Host(name: $0, hypervisor: $1) }
     }
 
     /// Each service's tables, in a history of its own.
@@ -137,11 +158,30 @@ package struct Cloud: Sendable {
                     Bootstrap.Listed(type: $0.type, name: $0.name, url: settings.url(of: $0.service) + $0.path)
                 }))
         try ClientFiles(settings).write(passwords)
-        if isNew, let project = try await identity.adminProject() { try await network.bootstrap(project: project) }
+        if isNew, settings.makesPublicNetwork, let project = try await identity.adminProject() {
+            try await network.bootstrap(project: project, range: try await mechanism.publicRange(settings))
+        }
+        network.serve(bus)
+        for node in networkNodes {
+            node.serve()
+            await node.converge()
+        }
         conductor.serve()
         for node in nodes {
             node.serve()
             do throws(Failure) { try await node.report() } catch { log.warning("A node could not report: \(error)") }
+        }
+        if isNew, settings.isStocked { await stock() }
+    }
+
+    /// A cloud with empty shelves is one, too.
+    private func stock() async {
+        do throws(Failure) {
+            guard let token = try await identity.adminToken() else { return }
+            try await Stock(respond: { [door] in await door.respond(to: $0) }, token: token).fill(
+                image: settings.firstImage, hasPublicNetwork: settings.makesPublicNetwork)
+        } catch {
+            log.warning("The new cloud is not stocked: \(error)")
         }
     }
 
@@ -173,14 +213,18 @@ package struct Cloud: Sendable {
     /// What runs for as long as the cloud does.
     private var lives: [@Sendable () async throws -> Void] {
         let (identity, image, conductor, bus, log) = (identity, image, conductor, bus, log)
+        let (metadata, networkChanges) = (metadata, networkChanges)
         let web = OpenWeb(HTTPClient(on: loops, trust: try? TLSTrust()), names: loops.names)
         var lives: [@Sendable () async throws -> Void] = [
             { try await identity.run { log.error("Identity's upkeep: \($0)") } },
             { await image.run(web) { log.error("An import could not be noted as failed: \($0)") } },
             { try await conductor.runner.run() },
+            { await metadata.run() },
+            { for await _ in networkChanges { try? await bus.fanout(NetworkMessages.changed, Nothing()) } },
             { await bus.run() },
         ]
         for node in nodes { lives.append { try await node.run() } }
+        for node in networkNodes { lives.append { try await node.run() } }
         for host in hosts { lives.append { try await Cloud.watch(host.hypervisor) } }
         return lives
     }

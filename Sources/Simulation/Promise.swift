@@ -141,7 +141,9 @@ struct Sight: Sendable {
                 task: server["OS-EXT-STS:task_state"]?.string, host: server["OS-EXT-SRV-ATTR:host"]?.string,
                 mark: server["metadata"]?["mark"]?.string)
         }
-        sight.ports = ports.map { Port(id: $0["id"]?.string ?? "", device: $0["device_id"]?.string ?? "") }
+        // The network's own ports, those of its address servers, belong to no server.
+        let others = ports.filter { $0["device_owner"]?.string?.hasPrefix("network:") != true }
+        sight.ports = others.map { Port(id: $0["id"]?.string ?? "", device: $0["device_id"]?.string ?? "") }
         sight.networks = networks.compactMap { $0["id"]?.string }
         for provider in providers {
             let id = provider["uuid"]?.string ?? ""

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -41,6 +42,8 @@ int system_signal_process(int handle, int signal) { return syscall(SYS_pidfd_sen
 int system_give_back(int file, off_t offset, off_t length) {
     return fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length);
 }
+
+int system_enter_network(int space) { return setns(space, CLONE_NEWNET); }
 
 void system_name_thread(const char *name) {
     char short_name[16] = {0};

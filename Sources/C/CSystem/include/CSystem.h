@@ -40,6 +40,9 @@ int system_signal_process(int handle, int signal);
 /// Returns a part of a file to the file system; it reads as zeroes, and everything else keeps its place.
 int system_give_back(int file, off_t offset, off_t length);
 
+/// Takes the calling thread into the network namespace that a descriptor stands for.
+int system_enter_network(int space);
+
 /// A thread's name, as `top -H` shows it; at most 15 bytes.
 void system_name_thread(const char *name);
 

@@ -13,17 +13,14 @@ enum ServerFloatingIPs {
                 Fields([
                     .required("address", .text(2...45, format: .ipAddress)),
                     .optional("fixed_address", .text(2...45, format: .ipAddress)),
-                ])), states: [], handle: add),
+                ])), states: [], until: "2.43", handle: add),
         ServerAction(
             name: "removeFloatingIp", rule: .removeFloatingIP,
             shape: .object(Fields([.required("address", .text(2...45, format: .ipAddress))])), states: [],
-            handle: remove),
+            until: "2.43", handle: remove),
     ]
 
-    private static let last: Microversion = "2.43"
-
     private static func add(_ call: Call<Compute>, _ id: ID<Server>, _ body: JSON) async throws(Failure) -> Reply {
-        guard call.version <= last else { throw .invalid("There is no such action: addFloatingIp") }
         let server = try await call.service.database.read { try $0.server(id) }
         let wanted = body["fixed_address"]?.string
         let fixed = server.interfaces.lazy.flatMap { interface in
@@ -44,7 +41,6 @@ enum ServerFloatingIPs {
     }
 
     private static func remove(_ call: Call<Compute>, _ id: ID<Server>, _ body: JSON) async throws(Failure) -> Reply {
-        guard call.version <= last else { throw .invalid("There is no such action: removeFloatingIp") }
         let server = try await call.service.database.read { try $0.server(id) }
         let address = body["address"]?.string ?? ""
         let ip = try await find(address, call)

@@ -128,6 +128,6 @@ extension Rule {
     static let createSecurityGroup = Rule("os_compute_api:os-security-groups:create", "Create a group", May.member)
     static let updateSecurityGroup = Rule("os_compute_api:os-security-groups:update", "Update a group", May.member)
     static let deleteSecurityGroup = Rule("os_compute_api:os-security-groups:delete", "Delete a group", May.member)
-    static let createGroupRule = Rule("os_compute_api:os-security-groups:rule:create", "Create a rule", May.member)
-    static let deleteGroupRule = Rule("os_compute_api:os-security-groups:rule:delete", "Delete a rule", May.member)
+    static let allowIntoGroup = Rule("os_compute_api:os-security-groups:rule:create", "Create a rule", May.member)
+    static let refuseIntoGroup = Rule("os_compute_api:os-security-groups:rule:delete", "Delete a rule", May.member)
 }

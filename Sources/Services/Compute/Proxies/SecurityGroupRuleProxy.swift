@@ -7,10 +7,10 @@ import Policy
 enum SecurityGroupRuleProxy {
     static let endpoints: [Endpoint<Compute>] = [
         Endpoint(
-            "POST", "/os-security-group-rules", "Create a rule", access: .decided(by: [.createGroupRule]),
+            "POST", "/os-security-group-rules", "Create a rule", access: .decided(by: [.allowIntoGroup]),
             body: .json(shape), until: Proxy.last, create),
         Endpoint(
-            "DELETE", "/os-security-group-rules/{rule_id}", "Delete a rule", access: .decided(by: [.deleteGroupRule]),
+            "DELETE", "/os-security-group-rules/{rule_id}", "Delete a rule", access: .decided(by: [.refuseIntoGroup]),
             until: Proxy.last, delete),
     ]
 
@@ -21,7 +21,7 @@ enum SecurityGroupRuleProxy {
     // MARK: Handlers
 
     private static func create(_ call: Call<Compute>) async throws(Failure) -> Reply {
-        try call.require(.createGroupRule, of: call.ownTarget)
+        try call.require(.allowIntoGroup, of: call.ownTarget)
         let body = try call.fields("security_group_rule")
         let parent = try body.required("parent_group_id")
         let group = try await call.network("GET", "/security-groups/\(parent)")["security_group"] ?? .null
@@ -47,7 +47,7 @@ enum SecurityGroupRuleProxy {
     }
 
     private static func delete(_ call: Call<Compute>) async throws(Failure) -> Reply {
-        try call.require(.deleteGroupRule, of: call.ownTarget)
+        try call.require(.refuseIntoGroup, of: call.ownTarget)
         let id = try call.uuid("rule_id", absent: .invalid("Security group id should be uuid"))
         _ = try await call.network("DELETE", "/security-group-rules/\(id)")
         return Reply(202)
