@@ -82,7 +82,7 @@ struct CreateServer: Sendable {
             )
         }
         try image?.allow(known, onVolume: devices.isVolumeBacked)
-        return try await service.database.write { tx in
+        return try await service.database.write(to: "write the server down") { tx in
             let flavor: Flavor
             do { flavor = try tx.flavor(flavorID, call.flavorReach) } catch  where Failure(error).kind == .notFound {
                 throw Failure.invalid("Flavor \(flavorID) could not be found.")
