@@ -56,6 +56,7 @@ package struct Door: Sendable {
         }
         way.service.versions.describe(version, in: &response.headers)
         response.headers.append("X-Openstack-Request-Id", requestID)
+        if let older = way.service.dialect.olderRequestID { response.headers.append(older, requestID) }
         return response
     }
 

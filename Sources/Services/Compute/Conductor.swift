@@ -56,6 +56,9 @@ extension ServerTools {
     fileprivate func note(_ report: NodeReport) async throws(Failure) {
         let (settings, world) = (settings, world)
         let (host, isNew, strays) = try await database.write { tx in
+            for role in ["nova-conductor", "nova-scheduler"] {
+                try tx.note(role: role, on: settings.machine, world: world)
+            }
             let known = try tx.computeHosts("compute_host.name = \(report.host)").first
             let host = try tx.note(report, zone: known?.zone ?? settings.defaultZone, world: world)
             try tx.follow(report, at: world.now)
