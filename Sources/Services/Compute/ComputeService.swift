@@ -62,7 +62,8 @@ package struct Compute: Sendable {
             dialect: .compute, service: self, bases: ["/v2.1", "/v2"], definitions: Compute.definitions,
             innerRules: [
                 .listAllServerGroups, .showServerSteps, .showStepDetails, .showOthersLimits, .seeServerHost,
-                .seeServerFlavorSpecs, .forceHost, .removeFlavorAccess,
+                .seeServerFlavorSpecs, .forceHost, .removeFlavorAccess, .requestDestination, .unshelveToHost,
+                .migrateToHost, .migrateLiveToHost,
             ],
             roots: Compute.discovery, endpoints: Compute.endpoints, countsLastSlash: true)
     }

@@ -82,7 +82,9 @@ enum ShelveServer: Workflow {
 
     private static func removeImage(_ tools: ServerTools, _ state: inout State) async throws {
         guard let image = state.image else { return }
-        try await tools.removeImage(image, of: try await tools.server(state.server))
+        let id = state.server
+        let server = try await tools.database.read { try $0.serverOrWhatItWas(id) }
+        try await tools.removeImage(image, of: server)
     }
 
     private static func write(_ tools: ServerTools, _ state: inout State) async throws {

@@ -62,7 +62,9 @@ enum SnapshotServer: Workflow {
     }
 
     private static func removeImage(_ tools: ServerTools, _ state: inout State) async throws {
-        try await tools.removeImage(state.image, of: try await tools.server(state.server))
+        let id = state.server
+        let server = try await tools.database.read { try $0.serverOrWhatItWas(id) }
+        try await tools.removeImage(state.image, of: server)
     }
 
     private static func settle(_ tools: ServerTools, _ state: inout State) async throws {

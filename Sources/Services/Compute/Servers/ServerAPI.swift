@@ -60,7 +60,7 @@ extension Server {
 
     static func listDetailed(_ call: Call<Compute>) async throws(Failure) -> Reply {
         let page = try await page(call)
-        let view = ServerView(call)
+        let view = ServerView(call, ofList: true)
         return .json { json in
             json.array("servers", of: page.things) { server, json in json.object { view.write(server, to: &$0) } }
             call.writeNext("servers", page.next, at: "/servers/detail", to: &json)

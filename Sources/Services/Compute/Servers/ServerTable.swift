@@ -145,6 +145,13 @@ extension Transaction {
 
     func server(_ id: ID<Server>) throws(Failure) -> Server { try server(id, in: .everywhere) }
 
+    /// Also one that has been deleted, for whoever still has to clear up after it.
+    func serverOrWhatItWas(_ id: ID<Server>) throws(Failure) -> Server {
+        let server: Server? = try row("SELECT * FROM compute_server WHERE id = \(id)")
+        guard let server else { throw .noSuch("Instance", id.text) }
+        return server
+    }
+
     func insert(_ server: Server) throws(Failure) {
         try insert(
             into: "compute_server",

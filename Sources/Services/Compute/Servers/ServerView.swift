@@ -11,13 +11,19 @@ struct ServerView: Sendable {
     let showsExtraSpecs: Bool
     /// What answers a change told less than what answers a question, until 2.75.
     let isPlain: Bool
+    /// In a list, groups are not told.
+    let isOfList: Bool
     /// A rebuild tells of user data in a place of its own.
     let isOfRebuild: Bool
 
-    init(_ call: Call<Compute>, ofChange: Bool = false, ofRebuild: Bool = false, ofAddresses: Bool = false) {
+    init(
+        _ call: Call<Compute>, ofChange: Bool = false, ofRebuild: Bool = false, ofAddresses: Bool = false,
+        ofList: Bool = false
+    ) {
         version = call.version
         isPlain = ofAddresses || (ofChange || ofRebuild) && call.version < "2.75"
         isOfRebuild = ofRebuild
+        isOfList = ofList
         links = Links(call)
         showsHost = call.allows(.seeServerHost, of: call.ownTarget)
         showsExtraSpecs = call.allows(.seeServerFlavorSpecs, of: call.ownTarget)
@@ -162,7 +168,7 @@ struct ServerView: Sendable {
             json.put(
                 "trusted_image_certificates", server.particulars.trustedCertificates.map { JSON($0) } ?? .null)
         }
-        if version >= "2.71" { json.put("server_groups", server.wishes.group.map { [$0.text] } ?? []) }
+        if version >= "2.71", !isOfList { json.put("server_groups", server.wishes.group.map { [$0.text] } ?? []) }
         if version >= "2.73" { json.put("locked_reason", server.lockedReason) }
         if version >= "2.90" { json.put("OS-EXT-SRV-ATTR:hostname", server.hostname) }
         if version >= "2.96" { json.put("pinned_availability_zone", server.particulars.pinnedZone) }

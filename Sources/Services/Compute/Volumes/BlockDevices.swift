@@ -51,7 +51,7 @@ struct BlockDevices: Sendable {
         try checkLocal(wishes, flavor)
         var volumes: [ServerVolume] = []
         var index = wishes.contains { $0.isVolume && $0.bootIndex == 0 } ? 0 : 1
-        let desk = VolumeDesk(service: call.service.neighbours.volume)
+        let desk = call.service.volumeDesk
         for wish in wishes.filter(\.isVolume).sorted(by: { ($0.bootIndex ?? 1_000) < ($1.bootIndex ?? 1_000) }) {
             try await wish.check(desk, call)
             volumes.append(wish.volume(id: UUID(call.service.world.chance).dashed, device: Server.device(index)))

@@ -98,7 +98,7 @@ enum VolumeAttachments {
         let (body, service) = (try call.fields("volumeAttachment"), call.service)
         let id = try body.required("volumeId")
         try allow("attach_volume", attachable, server, call)
-        let desk = VolumeDesk(service: service.neighbours.volume)
+        let desk = service.volumeDesk
         let volume = try await volume(id, desk, call)
         guard !server.volumes.contains(where: { $0.volume == id }) else {
             throw .invalid(
@@ -219,7 +219,7 @@ enum VolumeAttachments {
         _ old: String, _ new: String, _ server: Server, _ call: Call<Compute>
     ) async throws(Failure) {
         try server.allowWhenLocked(call)
-        let desk = VolumeDesk(service: call.service.neighbours.volume)
+        let desk = call.service.volumeDesk
         let volume = try await volume(old, desk, call)
         guard let status = volume["migration_status"]?.string, !status.isEmpty, status != "none" else {
             throw .conflict("volume \(old) is not migrating; this API should only be called by Cinder")
@@ -239,7 +239,7 @@ enum VolumeAttachments {
         let id = call["volume_id"]
         let isShelved = server.state == .shelved || server.state == .shelvedOffloaded
         if isShelved { try allow("detach_volume", detachable, server, call) }
-        _ = try await volume(id, VolumeDesk(service: call.service.neighbours.volume), call)
+        _ = try await volume(id, call.service.volumeDesk, call)
         guard try !bond(server, call).isRoot else { throw .invalid("Cannot detach a root device volume") }
         try await call.begin("detach_volume", on: server.id, from: detachable, as: nil, DetachVolume.self) {
             AttachVolume.State(server: $0.id, volume: id)
