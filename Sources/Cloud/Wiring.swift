@@ -1,5 +1,6 @@
 import API
 package import Base
+import BlockStorage
 import Bus
 import Compute
 import ComputeNode
@@ -12,6 +13,7 @@ import Network
 import Placement
 import SQL
 package import Trace
+import VolumeNode
 import Workflow
 
 /// A whole cloud in one process: every service, what stands behind each contract, and the door to them.
@@ -25,6 +27,8 @@ package struct Cloud: Sendable {
     private let image: ImageService
     private let network: Network
     private let conductor: Conductor
+    private let volumes: VolumeControl
+    private let volumeNode: VolumeNode
     private let node: ComputeNode
     private let bus: LocalBus
     private let hypervisor: any Hypervisor
@@ -71,7 +75,17 @@ package struct Cloud: Sendable {
             network: switchboard.neighbour("network", asker: "compute-node"), tokens: identity,
             cache: settings.data.imageCache, world: world, log: log)
 
-        services = [identity.api, image.api, network.api, placement.api, compute.api]
+        volumes = VolumeControl(
+            host: settings.nodeName, database: database, world: world, log: log, bus: bus,
+            neighbours: BlockStorage.Neighbours(
+                image: switchboard.neighbour("image", asker: "volume-control"),
+                compute: switchboard.neighbour("compute", asker: "volume-control")), tokens: identity)
+        volumeNode = VolumeNode(
+            host: settings.nodeName, driver: try VolumeDrivers.make(settings), bus: bus,
+            image: switchboard.neighbour("image", asker: "volume-node"), tokens: identity, world: world, log: log)
+        let blockStorage = BlockStorage(volumes)
+
+        services = [identity.api, image.api, network.api, placement.api, compute.api, blockStorage.api]
         door = try Door(services, gateway: settings.gateway, authenticator: identity, world: world, log: log)
         switchboard.connect(door)
     }
@@ -85,6 +99,7 @@ package struct Cloud: Sendable {
             (service: "network", migrations: Network.migrations),
             (service: "placement", migrations: Placement.migrations),
             (service: "compute", migrations: Compute.migrations),
+            (service: "volume", migrations: BlockStorage.migrations),
         ]
         for history in histories { try await database.migrate(history.service, history.migrations, at: now) }
     }
@@ -103,6 +118,9 @@ package struct Cloud: Sendable {
         (type: "network", name: "neutron", service: "network", path: ""),
         (type: "placement", name: "placement", service: "placement", path: ""),
         (type: "compute", name: "nova", service: "compute", path: "/v2.1"),
+        (type: "block-storage", name: "cinder", service: "volume", path: "/v3"),
+        // What clients of older releases look for.
+        (type: "volumev3", name: "cinderv3", service: "volume", path: "/v3"),
     ]
 
     package var names: [String] { services.map(\.name) }
@@ -126,6 +144,9 @@ package struct Cloud: Sendable {
         conductor.serve()
         node.serve()
         try await node.report()
+        try await volumes.start()
+        volumeNode.serve()
+        try await volumeNode.report()
     }
 
     private func firstPasswords() -> (admin: String, demo: String) {
@@ -143,6 +164,7 @@ package struct Cloud: Sendable {
         let server = try HTTPServer(on: loops, listeners: listeners) { [door] in await door.respond(to: $0) }
         ready(server.addresses.map(\.description))
         let (identity, image, conductor, node, bus, log) = (identity, image, conductor, node, bus, log)
+        let (volumes, volumeNode) = (volumes, volumeNode)
         let web = OpenWeb(HTTPClient(on: loops, trust: try? TLSTrust()), names: loops.names)
         let hypervisor = hypervisor
         let lives: [@Sendable () async throws -> Void] = [
@@ -151,6 +173,8 @@ package struct Cloud: Sendable {
             { await image.run(web) { log.error("An import could not be noted as failed: \($0)") } },
             { try await conductor.runner.run() },
             { try await node.run() },
+            { try await volumes.run() },
+            { try await volumeNode.run() },
             { await bus.run() },
             { try await Cloud.watch(hypervisor) },
         ]

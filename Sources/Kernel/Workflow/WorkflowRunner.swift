@@ -20,6 +20,8 @@ package final class WorkflowRunner: Sendable {
     let name: String
     private let kinds: [String: any RunnableKind]
     private let inbox = Inbox()
+    /// What this process can run; what others are for is left to them.
+    private let known: [String]
 
     /// A holder that shows no sign of life for so long has lost its runs.
     static let lease: Duration = .seconds(60)
@@ -33,6 +35,7 @@ package final class WorkflowRunner: Sendable {
         fault: @escaping Fault = { _, _ in }
     ) {
         self.kinds = Dictionary(kinds.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        known = self.kinds.keys.sorted()
         self.name = name
         self.database = database
         self.world = world
@@ -83,9 +86,9 @@ package final class WorkflowRunner: Sendable {
     private func ring() async {
         while !Task.isCancelled {
             do {
-                let (now, name) = (world.now, name)
+                let (now, name, known) = (world.now, name, known)
                 let claimed = try await database.write { tx in
-                    try tx.abandonedRuns(at: now, limit: WorkflowRunner.limit).filter {
+                    try tx.abandonedRuns(of: known, at: now, limit: WorkflowRunner.limit).filter {
                         try tx.claim($0, holder: name, until: now + WorkflowRunner.lease)
                     }
                 }
@@ -109,12 +112,11 @@ package final class WorkflowRunner: Sendable {
     /// Works on everything that is due until nothing is, in the calling task. For tests, where time is theirs.
     package func settle() async throws(Failure) {
         while true {
-            let name = name
-            let now = world.now
+            let (now, name, known) = (world.now, name, known)
             var runs = inbox.takeNow()
             if runs.isEmpty {
                 runs = try await database.write { tx in
-                    try tx.abandonedRuns(at: now, limit: WorkflowRunner.limit).filter {
+                    try tx.abandonedRuns(of: known, at: now, limit: WorkflowRunner.limit).filter {
                         try tx.claim($0, holder: name, until: now + WorkflowRunner.lease)
                     }
                 }.map { Work(run: $0, tracing: nil) }
