@@ -38,14 +38,15 @@ bench: ## measure a release build beside its thresholds (ONLY=regex)
 	@$(RELEASE) -j $$(Scripts/jobs release)
 	@Bench/run $(if $(ONLY),--only '$(ONLY)')
 
-conformance: ## the real clients and suites (SUITE=identity|image|compute|network|volume|smoke|clients|malformed|all, LIST=file)
+conformance: ## the real clients and suites (SUITE=identity|image|compute|network|volume|smoke|clients|secrets|malformed|all, LIST=file)
 	@Scripts/install build run conformance guest
 	@$(RELEASE) -j $$(Scripts/jobs release)
-	@Conformance/run $(if $(LIST),--list '$(LIST)',$(SUITE)) $(if $(RAISE),--raise)
+	@Conformance/run $(if $(LIST),--list '$(LIST)',$(SUITE)) $(if $(RAISE),--raise) $(if $(RECORD),--record)
 
-simulate: ## seeded faults: SEEDS=1000 histories, or SEED=n to replay one exactly
-	@Scripts/install build test
-	@MARTLET_SEEDS=$(SEEDS) MARTLET_SEED=$(SEED) swift test --disable-xctest -j $$(Scripts/jobs debug) --filter Simulation
+simulate: ## a cloud's life under seeded faults: SEEDS=1000 histories, or SEED=n to see one again, line by line
+	@Scripts/install build
+	@swift build --product simulate -j $$(Scripts/jobs debug)
+	@Scripts/simulate $(if $(SEED),--seed $(SEED),$(if $(RECORD),--record) $(SEEDS))
 
 fmt: ## write every file the one way
 	@swift format format -i -p -r Package.swift Sources Tests

@@ -68,17 +68,18 @@ let package = Package(
         service("Compute", "Bus", "Contracts", "Crypto", "IO", "Trace", "Workflow"),
         service("Identity", "Contracts", "Crypto", "IO"),
         service("Image", "Crypto", "IO"),
-        service("Network"),
+        service("Network", "Bus", "Contracts"),
         service("Placement", "Contracts"),
 
         agent("ComputeNode", "API", "Bus", "CSystem", "Contracts", "Crypto", "HTTP"),
         agent("VolumeNode", "API", "Bus", "CSystem", "Contracts", "HTTP"),
+        agent("NetworkNode", "Bus", "CSystem", "Contracts", "Crypto", "HTTP"),
 
         module(
             "", "Cloud",
             [
-                "API", "Base", "Bus", "Config", "Contracts", "Crypto", "HTTP", "IO", "Policy", "SQL", "Trace",
-                "Workflow",
+                "API", "Base", "Bus", "Config", "Contracts", "Crypto", "HTTP", "IO", "Policy", "Programs", "SQL",
+                "Trace", "Workflow",
                 // Every service and every agent, a line each.
                 "BlockStorage",
                 "Compute",
@@ -86,11 +87,21 @@ let package = Package(
                 "Identity",
                 "Image",
                 "Network",
+                "NetworkNode",
                 "Placement",
                 "VolumeNode",
             ]),
         .executableTarget(
             name: "martlet", dependencies: ["Base", "Cloud", "IO", "Trace"], path: "Sources/martlet",
+            swiftSettings: settings),
+
+        module(
+            "", "Simulation",
+            [
+                "Base", "Bus", "Cloud", "ComputeNode", "HTTP", "IO", "Identity", "SQL", "Trace", "Workflow",
+            ]),
+        .executableTarget(
+            name: "simulate", dependencies: ["Base", "Simulation"], path: "Sources/Tools/simulate",
             swiftSettings: settings),
 
         module("", "CloudTesting", ["API", "Base", "HTTP", "Policy", "Trace"]),
@@ -102,6 +113,9 @@ let package = Package(
             "SQL", "Trace", "Workflow"),
         tests("Bus", "Bus", "Base"),
         tests("Cloud", "Cloud", "API", "Base", "HTTP", "Trace"),
+        tests(
+            "Compute", "Compute", "CloudTesting", "API", "Base", "Bus", "Contracts", "HTTP", "Policy", "SQL", "Trace",
+            "Workflow"),
         tests("ComputeNode", "ComputeNode", "IO", "Base"),
         tests("Config", "Config", "Base"),
         tests("Crypto", "Crypto", "Base"),
@@ -110,9 +124,11 @@ let package = Package(
         tests("Image", "Image", "CloudTesting", "API", "Base", "Crypto", "HTTP", "IO", "SQL"),
         tests("IO", "IO", "Base"),
         tests("Network", "Network", "CloudTesting", "API", "Base", "HTTP", "SQL"),
+        tests("NetworkNode", "NetworkNode", "Base", "Contracts", "HTTP"),
         tests("Placement", "Placement", "Contracts", "CloudTesting", "API", "Base", "HTTP", "Policy", "SQL"),
         tests("Policy", "Policy", "SQL", "Base"),
         tests("Programs", "Programs", "Base", "Trace"),
+        tests("Simulation", "simulate"),
         tests("SQL", "SQL", "Base"),
         tests("VolumeNode", "VolumeNode", "Contracts", "Base"),
         tests("Workflow", "Workflow", "Base", "SQL", "Trace"),

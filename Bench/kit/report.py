@@ -1,12 +1,11 @@
 """The figures beside their thresholds: as a table, as JSON, and as docs/measured.md."""
 
 import dataclasses
-import datetime
 import json
 import math
 import pathlib
-import subprocess
 
+import measured
 from kit.load import Cost
 
 
@@ -81,44 +80,14 @@ class Report:
             | (dataclasses.asdict(f.cost) if f.cost else {})
             for f in self.figures
         ]
-        file.write_text(json.dumps({"commit": commit(), "machine": self.machine, "figures": facts}, indent=1) + "\n")
+        file.write_text(json.dumps({"commit": measured.commit(), "machine": self.machine, "figures": facts}, indent=1) + "\n")
 
-    def write_markdown(self, file: pathlib.Path) -> None:
-        """Replaces the part of the file that this command writes, and leaves what others wrote."""
+    def write_markdown(self) -> None:
         head, *rows = self.rows()
-        lines = [
-            "<!-- bench -->",
-            "## Costs",
-            "",
-            f"{datetime.date.today()}, commit {commit()}, {self.machine}. `make bench` repeats it.",
-            "",
+        how = f"{self.machine}. `make bench` repeats it."
+        words = [
             "CPU is the server's own, user and system, for one request; latencies and rates are those of a shared machine and",
             "vary with it. ✗ marks what is over its threshold (`Bench/thresholds.json`).",
             "",
-            "| " + " | ".join(head) + " |",
-            "|---" + "|--:" * (len(head) - 1) + "|",
-            *("| " + " | ".join(row) + " |" for row in rows),
-            "<!-- end of bench -->",
         ]
-        replace_part(file, "\n".join(lines))
-
-
-def replace_part(file: pathlib.Path, part: str) -> None:
-    begin, end = part.splitlines()[0], part.splitlines()[-1]
-    file.parent.mkdir(parents=True, exist_ok=True)
-    text = (
-        file.read_text()
-        if file.exists()
-        else "# Measured\n\nWritten by the commands that measure; each part says how to repeat it.\n"
-    )
-    if begin in text:
-        before, rest = text.split(begin, 1)
-        text = before + part + rest.split(end, 1)[1]
-    else:
-        text = text.rstrip("\n") + "\n\n" + part + "\n"
-    file.write_text(text)
-
-
-def commit() -> str:
-    done = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True)
-    return done.stdout.strip() or "unknown"
+        measured.record("bench", "Costs", how, words + measured.table(head, rows))

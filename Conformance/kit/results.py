@@ -39,14 +39,19 @@ class Outcome:
                         out.write("\t".join(row) + "\n")
 
 
-def table(outcomes: list[Outcome]) -> str:
+def rows(outcomes: list[Outcome]) -> list[tuple[str, ...]]:
     rows = [("suite", "listed", "passed", "failed", "skipped", "missing", "seconds")]
     for o in outcomes:
         listed = len(o.results)
         numbers = (listed, o.passed, o.count("failed"), o.count("skipped"), listed - o.passed, round(o.seconds))
         rows.append((o.suite, *map(str, numbers)))
-    width = max(len(row[0]) for row in rows) + 2
-    return "\n".join(row[0].ljust(width) + "".join(cell.rjust(9) for cell in row[1:]) for row in rows)
+    return rows
+
+
+def table(outcomes: list[Outcome]) -> str:
+    all_rows = rows(outcomes)
+    width = max(len(row[0]) for row in all_rows) + 2
+    return "\n".join(row[0].ljust(width) + "".join(cell.rjust(9) for cell in row[1:]) for row in all_rows)
 
 
 class Ratchet:

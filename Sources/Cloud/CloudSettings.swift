@@ -1,4 +1,5 @@
 package import Base
+package import Compute
 import Config
 import Glibc
 package import Identity
@@ -13,6 +14,14 @@ package struct CloudSettings: Sendable {
     package var region = "RegionOne"
     package var identity = IdentitySettings()
     package var hypervisor = HypervisorKind.auto
+    package var mechanism = NetworkMechanism.auto
+    /// Which physical networks lead where from this host.
+    package var uplinks = Uplinks.usual
+    /// Whether a new cloud gets a network that leads out, and with which addresses; nil: a range that is free here.
+    package var makesPublicNetwork = true
+    package var publicRange: String?
+    package var simulatedPace = SimulatedPace.quick
+    package var compute = ComputeSettings()
 
     package init(data: DataDirectory = .usual) { self.data = data }
 
@@ -22,6 +31,13 @@ package struct CloudSettings: Sendable {
         var settings = CloudSettings(data: data)
         settings.adminPassword = configuration[DeclaredSettings.adminPassword]
         settings.identity = IdentitySettings(configuration)
+        settings.mechanism = try NetworkMechanism(named: configuration[DeclaredSettings.networkMechanism])
+        settings.uplinks = try Uplinks(configuration[DeclaredSettings.networkUplinks])
+        settings.makesPublicNetwork = configuration[DeclaredSettings.publicNetwork]
+        settings.publicRange = configuration[DeclaredSettings.publicRange]
+        settings.simulatedPace = configuration[DeclaredSettings.simulatedPace]
+        settings.compute.scheduler.algorithm = configuration[DeclaredSettings.scheduler]
+        settings.compute.scheduler.skippedFilters = Set(configuration[DeclaredSettings.skippedFilters])
         return settings
     }
 
@@ -47,6 +63,14 @@ package struct CloudSettings: Sendable {
     }
 
     package func url(of service: String) -> String { "http://\(host):\(gateway)/\(service)" }
+}
+
+/// How long simulated guests take for what they do.
+package enum SimulatedPace: String, Sendable, CaseIterable {
+    /// No time at all, for tests and for measuring everything else.
+    case quick
+    /// What a node with good disks takes.
+    case believable
 }
 
 /// What runs guests on a node.

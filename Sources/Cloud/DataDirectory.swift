@@ -21,12 +21,18 @@ package struct DataDirectory: Sendable {
     package var images: String { path + "/images" }
     package var volumes: String { path + "/volumes" }
     package var imageCache: String { path + "/cache" }
+    package var networks: String { path + "/networks" }
     package var servers: String { path + "/servers" }
     private var lock: String { path + "/lock" }
 
+    /// The folders in it that nobody else makes.
+    package func make() throws(Failure) {
+        for folder in [keys, imageCache, servers] { try DataDirectory.make(folder) }
+    }
+
     /// Holds the folder until the process ends, however it ends.
     package func take() throws(Failure) {
-        for folder in [keys, imageCache, servers] { try DataDirectory.make(folder) }
+        try make()
         let descriptor = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
             throw .unavailable("Cannot write in \(path): \(String(cString: strerror(errno))).")

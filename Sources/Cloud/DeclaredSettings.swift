@@ -1,4 +1,5 @@
 import Base
+import Compute
 import Config
 import Glibc
 import Identity
@@ -42,9 +43,32 @@ enum DeclaredSettings {
         "identity.token.rescope", .flag, default: true,
         "Whether a token that is good for one project may be exchanged for one that is good for another.")
 
+    static let networkMechanism = Setting(
+        "network.mechanism", .text, default: "auto",
+        "What makes networks real: linuxbridge, simulated, or auto, which is the former where this process may.")
+    static let networkUplinks = Setting(
+        "network.uplinks", .text, default: "public=host",
+        "Where physical networks lead from this host: NAME=DEVICE, or NAME=host where the host itself is the way out.")
+    static let publicNetwork = Setting(
+        "network.public.create", .flag, default: true,
+        "Whether a new cloud starts with a network by the name of public that leads out.")
+    static let publicRange = Setting(
+        "network.public.range", .optionalText, default: nil,
+        "Its addresses, such as 203.0.113.0/24. Where none are given, a range that the host has no route to.")
+    static let scheduler = Setting<SchedulerAlgorithm>(
+        "compute.scheduler.algorithm", .choice, default: .weighed,
+        "Which of several hosts a server gets: the one weighed best, any with room (random), any that fits (available), "
+            + "or the least loaded (simple).")
+    static let skippedFilters = Setting(
+        "compute.scheduler.skipped_filters", .list, default: [], "Filters that hosts don't have to pass.")
+    static let simulatedPace = Setting<SimulatedPace>(
+        "simulated.pace", .choice, default: .quick, "How long simulated guests take: no time, or a believable one.")
+
     static let all: [any AnySetting] = [
+        scheduler, skippedFilters, simulatedPace,
         adminPassword, tokenLifetime, lockoutAttempts, lockoutDuration, passwordHistory, passwordMinimumAge,
-        passwordLifetime, changeUponFirstUse, passwordPattern, passwordAdvice, allowsRescoping,
+        passwordLifetime, changeUponFirstUse, passwordPattern, passwordAdvice, allowsRescoping, networkMechanism,
+        networkUplinks, publicNetwork, publicRange,
     ]
 
     /// What the environment of this process says; variables that are none of these are somebody else's.

@@ -9,7 +9,10 @@ enum Hypervisors {
         switch settings.hypervisor.resolved {
         case .qemu: try await QEMUHypervisor(folder: settings.data.servers, loops: loops, world: world)
         case .auto, .simulated:
-            SimulatedHypervisor(SimulatedNode(Hypervisors.simulatedSize(settings.nodeName), world: world))
+            SimulatedHypervisor(
+                SimulatedNode(
+                    Hypervisors.simulatedSize(settings.nodeName),
+                    pace: settings.simulatedPace == .quick ? .atOnce : .believable, world: world))
         }
     }
 

@@ -4,12 +4,14 @@ import BlockStorage
 import Bus
 import Compute
 import ComputeNode
+import Contracts
 import Crypto
 package import HTTP
 import IO
 import Identity
 import Image
 import Network
+import NetworkNode
 import Placement
 import SQL
 package import Trace
@@ -29,23 +31,32 @@ package struct Cloud: Sendable {
     private let conductor: Conductor
     private let volumes: VolumeControl
     private let volumeNode: VolumeNode
-    private let node: ComputeNode
+    private let nodes: [ComputeNode]
+    private let networkNodes: [NetworkNode]
+    private let metadata: MetadataDoor
+    /// Whenever what hosts' networks are to be may have changed.
+    private let networkChanges: AsyncStream<Void>
+    /// What makes networks real here: `linuxbridge` or `simulated`.
+    package let mechanism: NetworkMechanism
     private let bus: LocalBus
-    private let hypervisor: any Hypervisor
+    private let hosts: [Ground.Host]
     private let loops = Loops()
     private let door: Door
     private let services: [ServiceAPI]
     private let world: World
     private let log: Log
 
-    package init(_ settings: CloudSettings, world: World = World(), log: Log) async throws(Failure) {
+    package init(
+        _ settings: CloudSettings, on ground: Ground = .machine, world: World = World(), log: Log
+    ) async throws(Failure) {
         self.settings = settings
         self.world = world
         self.log = log
-        database = try Database(.file(settings.data.database))
+        database = try ground.database(settings.data.database)
         bus = LocalBus(clock: world.clock)
+        let messages = ground.bus(bus, world)
         try await Cloud.migrate(database, at: world.now)
-        let switchboard = Switchboard()
+        let switchboard = Switchboard(ground.road)
 
         identity = Identity(
             database: database, world: world, keys: try Cloud.keys(settings.data.tokenKeys, world),
@@ -54,40 +65,64 @@ package struct Cloud: Sendable {
             database: database, world: world,
             store: try FileStore(
                 folder: settings.data.images, pool: Pool(name: "image files", threads: 4), chance: world.chance))
-        network = Network(database: database, world: world)
+        mechanism = ground.hosts == nil ? await settings.mechanism.resolved(for: settings.hypervisor) : .simulated
+        let (changes, change) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        networkChanges = changes
+        network = Network(database: database, world: world, settings: mechanism.settings(host: settings.nodeName)) {
+            change.yield()
+        }
         let placement = Placement(database: database, world: world)
 
         let neighbours = Compute.Neighbours(
+            identity: switchboard.neighbour("identity", asker: "compute-api"),
             image: switchboard.neighbour("image", asker: "compute-api"),
             network: switchboard.neighbour("network", asker: "compute-api"),
             volume: switchboard.neighbour("volume", asker: "compute-api"),
             placement: switchboard.neighbour("placement", asker: "scheduler"))
         conductor = Conductor(
-            database: database, world: world, log: log, bus: bus, neighbours: neighbours, tokens: identity,
-            settings: ComputeSettings(), name: "conductor")
+            database: database, world: world, log: log, bus: messages, neighbours: neighbours, tokens: identity,
+            settings: settings.compute, name: "conductor", fault: ground.fault)
         let compute = Compute(
-            database: database, world: world, bus: bus, runner: conductor.runner, neighbours: neighbours,
-            tokens: identity)
-        hypervisor = try await Hypervisors.make(settings, loops, world)
-        node = ComputeNode(
-            host: settings.nodeName, hypervisor: hypervisor, bus: bus,
-            image: switchboard.neighbour("image", asker: "compute-node"),
-            network: switchboard.neighbour("network", asker: "compute-node"), tokens: identity,
-            cache: settings.data.imageCache, world: world, log: log)
+            database: database, world: world, bus: messages, runner: conductor.runner, neighbours: neighbours,
+            tokens: identity, settings: settings.compute)
+        hosts = try await Cloud.hosts(settings, ground, loops, world)
+        nodes = hosts.map { [identity] host in
+            ComputeNode(
+                host: host.name, hypervisor: host.hypervisor, bus: messages,
+                image: switchboard.neighbour("image", asker: "compute-node"),
+                network: switchboard.neighbour("network", asker: "compute-node"), tokens: identity,
+                cache: settings.data.imageCache, world: world, log: log)
+        }
+
+        metadata = MetadataDoor(bus: messages, loops: loops, world: world)
+        let wires = mechanism.wires(settings, metadata, world: world, log: log)
+        networkNodes = hosts.map { host in
+            NetworkNode(host: host.name, bus: messages, wires: wires, world: world, log: log)
+        }
 
         volumes = VolumeControl(
-            host: settings.nodeName, database: database, world: world, log: log, bus: bus,
+            host: settings.nodeName, database: database, world: world, log: log, bus: messages,
             neighbours: BlockStorage.Neighbours(
                 image: switchboard.neighbour("image", asker: "volume-control"),
-                compute: switchboard.neighbour("compute", asker: "volume-control")), tokens: identity)
+                compute: switchboard.neighbour("compute", asker: "volume-control")), tokens: identity,
+            fault: ground.fault)
         volumeNode = VolumeNode(
-            host: settings.nodeName, driver: try VolumeDrivers.make(settings), bus: bus,
+            host: settings.nodeName, driver: try VolumeDrivers.make(settings), bus: messages,
             image: switchboard.neighbour("image", asker: "volume-node"), tokens: identity, world: world, log: log)
         let blockStorage = BlockStorage(volumes)
 
         services = [identity.api, image.api, network.api, placement.api, compute.api, blockStorage.api]
         door = try Door(services, gateway: settings.gateway, authenticator: identity, world: world, log: log)
         switchboard.connect(door)
+    }
+
+    /// This machine as a host, unless the ground has others.
+    private static func hosts(
+        _ settings: CloudSettings, _ ground: Ground, _ loops: Loops, _ world: World
+    ) async throws(Failure) -> [Ground.Host] {
+        if let hosts = ground.hosts { return hosts }
+        let hypervisor = try await Hypervisors.make(settings, loops, world)
+        return [Ground.Host(name: settings.nodeName, hypervisor: hypervisor)]
     }
 
     /// Each service's tables, in a history of its own.
@@ -140,13 +175,24 @@ package struct Cloud: Sendable {
                     Bootstrap.Listed(type: $0.type, name: $0.name, url: settings.url(of: $0.service) + $0.path)
                 }))
         try ClientFiles(settings).write(passwords)
-        if isNew, let project = try await identity.adminProject() { try await network.bootstrap(project: project) }
+        if isNew, settings.makesPublicNetwork, let project = try await identity.adminProject() {
+            try await network.bootstrap(project: project, range: try await mechanism.publicRange(settings))
+        }
+        network.serve(bus)
+        for node in networkNodes {
+            node.serve()
+            await node.converge()
+        }
         conductor.serve()
-        node.serve()
-        try await node.report()
+        for node in nodes {
+            node.serve()
+            do throws(Failure) { try await node.report() } catch { log.warning("A node could not report: \(error)") }
+        }
         try await volumes.start()
         volumeNode.serve()
-        try await volumeNode.report()
+        do throws(Failure) { try await volumeNode.report() } catch {
+            log.warning("A volume node could not report: \(error)")
+        }
     }
 
     private func firstPasswords() -> (admin: String, demo: String) {
@@ -163,32 +209,48 @@ package struct Cloud: Sendable {
     package func run(ready: @escaping @Sendable ([String]) -> Void) async throws(Failure) {
         let server = try HTTPServer(on: loops, listeners: listeners) { [door] in await door.respond(to: $0) }
         ready(server.addresses.map(\.description))
-        let (identity, image, conductor, node, bus, log) = (identity, image, conductor, node, bus, log)
+        let failure = await Cloud.untilOneEnds(lives + [{ try await server.run() }])
+        await loops.stop()
+        await database.close()
+        if let failure, failure.kind != .unavailable { throw failure }
+    }
+
+    /// Everything that a cloud does by itself, until the task is cancelled. Nothing listens: requests come by `respond`.
+    package func live() async throws(Failure) {
+        if let failure = await Cloud.untilOneEnds(lives) { throw failure }
+    }
+
+    /// What runs for as long as the cloud does.
+    private var lives: [@Sendable () async throws -> Void] {
+        let (identity, image, conductor, bus, log) = (identity, image, conductor, bus, log)
+        let (metadata, networkChanges) = (metadata, networkChanges)
         let (volumes, volumeNode) = (volumes, volumeNode)
         let web = OpenWeb(HTTPClient(on: loops, trust: try? TLSTrust()), names: loops.names)
-        let hypervisor = hypervisor
-        let lives: [@Sendable () async throws -> Void] = [
-            { try await server.run() },
+        var lives: [@Sendable () async throws -> Void] = [
             { try await identity.run { log.error("Identity's upkeep: \($0)") } },
             { await image.run(web) { log.error("An import could not be noted as failed: \($0)") } },
             { try await conductor.runner.run() },
-            { try await node.run() },
             { try await volumes.run() },
             { try await volumeNode.run() },
+            { await metadata.run() },
+            { for await _ in networkChanges { try? await bus.fanout(NetworkMessages.changed, Nothing()) } },
             { await bus.run() },
-            { try await Cloud.watch(hypervisor) },
         ]
-        let failure = await withTaskGroup(of: Failure?.self) { group in
+        for node in nodes { lives.append { try await node.run() } }
+        for node in networkNodes { lives.append { try await node.run() } }
+        for host in hosts { lives.append { try await Cloud.watch(host.hypervisor) } }
+        return lives
+    }
+
+    /// They run until they are cancelled, so the first that ends takes the others with it.
+    private static func untilOneEnds(_ lives: [@Sendable () async throws -> Void]) async -> Failure? {
+        await withTaskGroup(of: Failure?.self) { group in
             for life in lives { group.addTask { await Cloud.ending(life) } }
-            // They run until they are cancelled, so the first that ends takes the others with it.
             let first = await group.next() ?? nil
             group.cancelAll()
             await group.waitForAll()
             return first
         }
-        await loops.stop()
-        await database.close()
-        if let failure, failure.kind != .unavailable { throw failure }
     }
 
     /// Guests that change by themselves are noticed where the driver can tell.

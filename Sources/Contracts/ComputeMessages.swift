@@ -16,15 +16,37 @@ package enum ComputeMessages {
     package static let build = Message<ServerReference, Nothing>(topic: "compute-node", name: "build the server")
     package static let remove = Message<ServerReference, Nothing>(topic: "compute-node", name: "remove the server")
     package static let power = Message<PowerOrder, GuestState>(topic: "compute-node", name: "switch the server")
+    package static let metadata = Message<ServerReference, JSON>(
+        topic: "compute-node", name: "say what the server's metadata is")
+    package static let cacheImage = Message<ImageReference, Nothing>(
+        topic: "compute-node", name: "have the image ready")
     package static let console = Message<ConsoleRequest, JSON>(topic: "compute-node", name: "read the console")
 }
 
 package struct ServerReference: JSONCoded {
     package let server: String
+    /// The host that asks, where that matters: a message may come late, when the server is to be elsewhere.
+    package let host: String?
 
-    package init(server: String) { self.server = server }
-    package init(_ json: JSON) throws(Failure) { server = try json.text("server") }
-    package var json: JSON { ["server": .string(server)] }
+    package init(server: String, host: String? = nil) {
+        self.server = server
+        self.host = host
+    }
+
+    package init(_ json: JSON) throws(Failure) {
+        server = try json.text("server")
+        host = json["host"]?.string
+    }
+
+    package var json: JSON { ["server": .string(server), "host": JSON(host)] }
+}
+
+package struct ImageReference: JSONCoded {
+    package let image: String
+
+    package init(image: String) { self.image = image }
+    package init(_ json: JSON) throws(Failure) { image = try json.text("image") }
+    package var json: JSON { ["image": .string(image)] }
 }
 
 /// What a server needs of a host.
@@ -39,10 +61,17 @@ package struct HostRequest: JSONCoded {
     package let host: String?
     /// Hosts on which it has just failed.
     package let avoid: [String]
+    /// What its flavor and its image ask for beyond sizes, and what its user hints at.
+    package let extraSpecs: JSON.Object
+    package let image: JSON.Object
+    package let hints: JSON.Object
+    /// The server group that it belongs to.
+    package let group: String?
 
     package init(
         server: String, user: String, project: String, vcpus: Int, memory: Int, disk: Int, zone: String?, host: String?,
-        avoid: [String]
+        avoid: [String], extraSpecs: JSON.Object = JSON.Object(), image: JSON.Object = JSON.Object(),
+        hints: JSON.Object = JSON.Object(), group: String? = nil
     ) {
         self.server = server
         self.user = user
@@ -53,6 +82,10 @@ package struct HostRequest: JSONCoded {
         self.zone = zone
         self.host = host
         self.avoid = avoid
+        self.extraSpecs = extraSpecs
+        self.image = image
+        self.hints = hints
+        self.group = group
     }
 
     package init(_ json: JSON) throws(Failure) {
@@ -65,12 +98,17 @@ package struct HostRequest: JSONCoded {
         zone = json["zone"]?.string
         host = json["host"]?.string
         avoid = json["avoid"]?.array?.compactMap(\.string) ?? []
+        extraSpecs = json["extra_specs"]?.object ?? JSON.Object()
+        image = json["image"]?.object ?? JSON.Object()
+        hints = json["hints"]?.object ?? JSON.Object()
+        group = json["group"]?.string
     }
 
     package var json: JSON {
         [
             "server": .string(server), "user": .string(user), "project": .string(project), "vcpus": JSON(vcpus),
             "memory": JSON(memory), "disk": JSON(disk), "zone": JSON(zone), "host": JSON(host), "avoid": JSON(avoid),
+            "extra_specs": .object(extraSpecs), "image": .object(image), "hints": .object(hints), "group": JSON(group),
         ]
     }
 }
@@ -139,6 +177,10 @@ package struct ServerDescription: JSONCoded {
     package var userData: String?
     package var metadata: JSON
     package var hasConfigDrive: Bool
+    /// Which it is of those that were asked for at once.
+    package var launchIndex = 0
+    package var reservation = ""
+    package var flavorName = ""
 
     package init(
         server: String, name: String, hostname: String, user: String, project: String, vcpus: Int, memory: Int,
@@ -178,6 +220,9 @@ package struct ServerDescription: JSONCoded {
             keyName: json["key_name"]?.string, publicKey: json["public_key"]?.string,
             userData: json["user_data"]?.string, metadata: try json.member("metadata"),
             hasConfigDrive: try json.flag("config_drive"))
+        launchIndex = json["launch_index"]?.integer.map { Int($0) } ?? 0
+        reservation = json["reservation"]?.string ?? ""
+        flavorName = json["flavor_name"]?.string ?? ""
     }
 
     package var json: JSON {
@@ -187,7 +232,8 @@ package struct ServerDescription: JSONCoded {
             "ephemeral_disk": JSON(ephemeralDisk), "swap": JSON(swap), "image": JSON(image),
             "networks": JSON(list: networks), "security_groups": JSON(securityGroups), "zone": .string(zone),
             "key_name": JSON(keyName), "public_key": JSON(publicKey), "user_data": JSON(userData),
-            "metadata": metadata, "config_drive": .bool(hasConfigDrive),
+            "metadata": metadata, "config_drive": .bool(hasConfigDrive), "launch_index": JSON(launchIndex),
+            "reservation": .string(reservation), "flavor_name": .string(flavorName),
         ]
     }
 }
@@ -292,9 +338,12 @@ package struct NodeReport: JSONCoded {
     package let cpuInfo: JSON
     /// The guests that it has, by server, with their states.
     package let guests: JSON
+    /// How long it has been up, in the words of the system's own command.
+    package let uptime: String?
 
     package init(
-        host: String, hypervisor: String, version: Int, vcpus: Int, memory: Int, disk: Int, cpuInfo: JSON, guests: JSON
+        host: String, hypervisor: String, version: Int, vcpus: Int, memory: Int, disk: Int, cpuInfo: JSON, guests: JSON,
+        uptime: String? = nil
     ) {
         self.host = host
         self.hypervisor = hypervisor
@@ -304,19 +353,22 @@ package struct NodeReport: JSONCoded {
         self.disk = disk
         self.cpuInfo = cpuInfo
         self.guests = guests
+        self.uptime = uptime
     }
 
     package init(_ json: JSON) throws(Failure) {
         self.init(
             host: try json.text("host"), hypervisor: try json.text("hypervisor"), version: try json.number("version"),
             vcpus: try json.number("vcpus"), memory: try json.number("memory"), disk: try json.number("disk"),
-            cpuInfo: try json.member("cpu_info"), guests: try json.member("guests"))
+            cpuInfo: try json.member("cpu_info"), guests: try json.member("guests"),
+            uptime: json["uptime"]?.string)
     }
 
     package var json: JSON {
         [
             "host": .string(host), "hypervisor": .string(hypervisor), "version": JSON(version), "vcpus": JSON(vcpus),
             "memory": JSON(memory), "disk": JSON(disk), "cpu_info": cpuInfo, "guests": guests,
+            "uptime": JSON(uptime),
         ]
     }
 }

@@ -32,6 +32,7 @@ extension Command {
         try await cloud.prepare()
         for name in cloud.names { Terminal.say("service  \(name)  \(settings.url(of: name))") }
         Terminal.say("servers  \(settings.hypervisor.resolved.rawValue)")
+        Terminal.say("networks \(cloud.mechanism.rawValue)")
         try await serve(cloud, settings, started, until: stop)
         Terminal.say("stopped")
     }

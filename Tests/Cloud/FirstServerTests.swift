@@ -38,7 +38,7 @@ import Trace
                 json["server"]?["status"]?.string != "BUILD"
             }
             #expect(up["server"]?["status"] == "ACTIVE")
-            #expect(up["server"]?["addresses"]?["net"]?.array?.first?["addr"] == "10.9.0.2")
+            #expect(up["server"]?["addresses"]?["net"]?.array?.first?["addr"] == "10.9.0.3")
             let held = try await cloud.send("GET", "/placement/allocations/\(id)").json
             #expect(held["allocations"]?.object?.members.count == 1)
 

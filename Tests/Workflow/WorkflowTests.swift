@@ -44,6 +44,24 @@ enum Build: Workflow {
     }
 }
 
+/// Work that has no way back.
+enum Demolish: Workflow {
+    static let name = "demolish"
+    typealias State = Build.State
+
+    static let insists = true
+    static let steps: [Step<Demolish>] = [
+        Step("knock down", limit: .seconds(60)) { tools, _ in
+            guard tools.isOpen.withLock({ $0 }) else { throw Failure.unavailable("rain") }
+            tools.unmake("house")
+        }
+    ]
+
+    static func failed(_ tools: Things, _ state: State, _ failure: Failure) async throws {
+        tools.failures.withLock { $0.append(failure) }
+    }
+}
+
 final class TestClock: Clock {
     private let time = Mutex(Moment(seconds: 1_000_000))
     var now: Moment { time.withLock { $0 } }
@@ -65,7 +83,7 @@ final class TestClock: Clock {
 
     func runner(_ name: String = "one", fault: @escaping WorkflowRunner.Fault = { _, _ in }) -> WorkflowRunner {
         WorkflowRunner(
-            [Runnable(Build.self, things)], name: name, database: database,
+            [Runnable(Build.self, things), Runnable(Demolish.self, things)], name: name, database: database,
             world: World(clock: clock, chance: SeededChance(seed: 1)), log: .silent, fault: fault)
     }
 
@@ -165,5 +183,33 @@ final class TestClock: Clock {
         try await runner.settle()
         #expect(things.all.isEmpty)
         #expect(try await onlyRun().direction == .undone)
+    }
+
+    @Test func whatInsistsIsTriedUntilItSucceeds() async throws {
+        things.make("house")
+        things.isOpen.withLock { $0 = false }
+        let runner = runner()
+        try await database.write { try runner.start(Demolish.self, about: "house", Build.State(), $0) }
+        for _ in 0..<4 {
+            try await runner.settle()
+            #expect(try await onlyRun().direction == .forward)
+            clock.pass(.seconds(5))
+        }
+        things.isOpen.withLock { $0 = true }
+        try await runner.settle()
+        #expect(try await onlyRun().direction == .done)
+        #expect(things.all.isEmpty)
+    }
+
+    @Test func whatInsistsGivesUpAtItsLimit() async throws {
+        things.isOpen.withLock { $0 = false }
+        let runner = runner()
+        try await database.write { try runner.start(Demolish.self, about: "house", Build.State(), $0) }
+        for _ in 0..<10 {
+            try await runner.settle()
+            clock.pass(.seconds(30))
+        }
+        #expect(try await onlyRun().direction == .undone)
+        #expect(things.failures.withLock { $0.map(\.message) } == ["rain"])
     }
 }

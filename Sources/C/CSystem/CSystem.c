@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -50,6 +51,8 @@ ssize_t system_copy_range(int from, int to, off_t place, size_t length) {
     off_t source = place, target = place;
     return copy_file_range(from, &source, to, &target, length, 0);
 }
+
+int system_enter_network(int space) { return setns(space, CLONE_NEWNET); }
 
 void system_name_thread(const char *name) {
     char short_name[16] = {0};

@@ -33,6 +33,27 @@ package enum Files {
         try syncFolder(of: path)
     }
 
+    /// A folder and everything in it.
+    package static func removeFolder(_ path: String) throws(Failure) {
+        guard let folder = opendir(path) else {
+            if errno == ENOENT { return }
+            throw failure("remove", path)
+        }
+        defer { closedir(folder) }
+        while let entry = readdir(folder) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name == "." || name == ".." { continue }
+            if entry.pointee.d_type == UInt8(DT_DIR) {
+                try removeFolder(path + "/" + name)
+            } else {
+                guard unlink(path + "/" + name) == 0 else { throw failure("remove", path + "/" + name) }
+            }
+        }
+        guard rmdir(path) == 0 else { throw failure("remove", path) }
+    }
+
     package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
     /// A name in a folder is durable when the folder is.

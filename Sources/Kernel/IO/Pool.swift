@@ -8,6 +8,9 @@ import Synchronization
 ///
 /// The threads come as they are needed, up to the limit; what finds none free waits its turn. The queue has no limit of
 /// its own: each of its entries is a waiting task, and those are limited where they come from (connections, workers).
+///
+/// A process that has to do everything in one order says `Pool.workInPlace()` first: then there are no threads, and
+/// whoever asks does the work.
 package final class Pool: TaskExecutor, @unchecked Sendable {
     // `state` is only touched with `mutex` held.
 
@@ -27,6 +30,8 @@ package final class Pool: TaskExecutor, @unchecked Sendable {
         var stopWaiters: [UnsafeContinuation<Void, Never>] = []
     }
 
+    private static let isInPlace = Atomic(false)
+
     private var state = State()
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let change = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
@@ -45,11 +50,15 @@ package final class Pool: TaskExecutor, @unchecked Sendable {
         mutex.deallocate()
     }
 
+    /// From now on no pool of this process uses a thread.
+    package static func workInPlace() { isInPlace.store(true, ordering: .relaxed) }
+
     /// Runs `body` on one of the threads and comes back to where the caller runs. Cancellation doesn't interrupt it:
     /// nothing can interrupt a C call.
     package func run<Value: Sendable, Problem: Error>(
         _ body: @escaping @Sendable () throws(Problem) -> Value
     ) async throws(Problem) -> Value {
+        if Pool.isInPlace.load(ordering: .relaxed) { return try body() }
         let result = await withUnsafeContinuation { (waiter: UnsafeContinuation<Result<Value, Problem>, Never>) in
             add(.call { waiter.resume(returning: Result(catching: body)) })
         }

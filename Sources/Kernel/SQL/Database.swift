@@ -30,6 +30,12 @@ package final class Database: Sendable {
         }
     }
 
+    /// A file, with no threads of its own: the caller does the work where it stands, for as long as `isAlive`. See
+    /// `SQLiteInPlace`.
+    package init(inPlace path: String, while isAlive: @escaping @Sendable () -> Bool) throws(Failure) {
+        engine = try SQLiteInPlace(path: path, while: isAlive)
+    }
+
     deinit { engine.stop() }
 
     /// Sees one moment of the store from beginning to end, and changes nothing.

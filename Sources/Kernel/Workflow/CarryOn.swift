@@ -32,6 +32,8 @@ private struct Journey<W: Workflow> {
 
     /// Undos that fail are tried again, later and later; then somebody has to look.
     private static var undoAttempts: Int { 8 }
+    /// Between two tries of the same thing.
+    private static var longestPause: Duration { .seconds(60) }
     /// How long a wait lets go of its run between two looks.
     private static var waitPause: Duration { .milliseconds(500) }
 
@@ -64,6 +66,10 @@ private struct Journey<W: Workflow> {
             if index + 1 < steps.count { move(to: steps[index + 1]) } else { run.direction = .done }
         } catch {
             guard !Task.isCancelled else { throw error }
+            if W.insists, runner.world.now < run.stepStarted + step.limit {
+                try await tryAgain(step, error)
+                return false
+            }
             // After another try, what went wrong the first time is still the better half of the story.
             run.failure = run.failure.map { "\(error.message) Before that: \($0)" } ?? error.message
             run.failureKind = String(describing: error.kind)
@@ -102,6 +108,19 @@ private struct Journey<W: Workflow> {
         run.heldUntil = now + Journey.waitPause
         try await save(keepingLease: true)
         return false
+    }
+
+    private mutating func tryAgain(_ step: Step<W>, _ failure: Failure) async throws(Failure) {
+        run.attempts += 1
+        runner.log.info("Run \(run.id) of \(W.name): \"\(step.name)\" failed (\(run.attempts)): \(failure)")
+        try await letGo()
+    }
+
+    /// Until it is time for another try.
+    private mutating func letGo() async throws(Failure) {
+        let pause = Duration.milliseconds(200 << min(run.attempts, 16))
+        run.heldUntil = runner.world.now + min(pause, Journey.longestPause)
+        try await save(keepingLease: true)
     }
 
     private mutating func move(to step: Step<W>) {
@@ -153,15 +172,17 @@ private struct Journey<W: Workflow> {
             try await end(.stuck)
             return true
         }
-        run.heldUntil = runner.world.now + .milliseconds(200 << run.attempts)
-        try await save(keepingLease: true)
+        try await letGo()
         return false
     }
 
     /// Says what went wrong where users look, before the run counts as over.
     private mutating func end(_ direction: Run.Direction) async throws(Failure) {
         let kind = Failure.Kind.allCases.first { String(describing: $0) == run.failureKind } ?? .bug
-        do { try await W.failed(tools, state, Failure(kind, run.failure ?? "")) } catch { throw Failure(error) }
+        do { try await W.failed(tools, state, Failure(kind, run.failure ?? "")) } catch {
+            // What it was about may be gone meanwhile: then there is nobody to tell.
+            guard Failure(error).kind == .notFound else { throw Failure(error) }
+        }
         run.direction = direction
         try await save()
     }

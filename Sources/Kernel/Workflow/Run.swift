@@ -24,7 +24,7 @@ package struct Run: Record, Sendable {
     package var isCancelled = false
     package let started: Moment
     /// When the current step began.
-    var stepStarted: Moment
+    package var stepStarted: Moment
     var holder: String?
     var heldUntil: Moment
 

@@ -11,12 +11,16 @@ package protocol Workflow: Sendable {
     static var name: String { get }
     static var steps: [Step<Self>] { get }
     static var retry: Retry? { get }
+    /// Whether there is no way back, as from a deletion: a step that fails is tried again, later and later, until its
+    /// limit has passed.
+    static var insists: Bool { get }
     /// Called when a run has ended undone or stuck, with what went wrong: to say it where users look.
     static func failed(_ tools: Tools, _ state: State, _ failure: Failure) async throws
 }
 
 extension Workflow {
     package static var retry: Retry? { nil }
+    package static var insists: Bool { false }
     package static func failed(_ tools: Tools, _ state: State, _ failure: Failure) async throws {}
 }
 

@@ -22,6 +22,8 @@ package final class WorkflowRunner: Sendable {
     private let inbox = Inbox()
     /// What this process can run; what others are for is left to them.
     private let known: [String]
+    /// What this process has in hand. Nobody takes it over for as long as the process lives, however long a step takes.
+    private let inHand = Mutex<Set<ID<Run>>>([])
 
     /// A holder that shows no sign of life for so long has lost its runs.
     static let lease: Duration = .seconds(60)
@@ -86,13 +88,7 @@ package final class WorkflowRunner: Sendable {
     private func ring() async {
         while !Task.isCancelled {
             do {
-                let (now, name, known) = (world.now, name, known)
-                let claimed = try await database.write { tx in
-                    try tx.abandonedRuns(of: known, at: now, limit: WorkflowRunner.limit).filter {
-                        try tx.claim($0, holder: name, until: now + WorkflowRunner.lease)
-                    }
-                }
-                for run in claimed { inbox.put(run) }
+                for run in try await claim() { inbox.put(run) }
                 try await inbox.pause(WorkflowRunner.rounds, world.clock)
             } catch {
                 if !Task.isCancelled { log.error("Looking for abandoned work failed: \(error)") }
@@ -102,7 +98,20 @@ package final class WorkflowRunner: Sendable {
         inbox.close()
     }
 
+    /// Takes over what nobody works on, and holds on to what is worked on here.
+    private func claim() async throws(Failure) -> [Run] {
+        let (now, name, known, ours) = (world.now, name, known, inHand.withLock { $0 })
+        return try await database.write { tx in
+            let due = try tx.abandonedRuns(of: known, at: now, limit: WorkflowRunner.limit)
+            return try due.filter { run in
+                try tx.claim(run, holder: name, until: now + WorkflowRunner.lease) && !ours.contains(run.id)
+            }
+        }
+    }
+
     private func carryOn(_ work: Work) async {
+        guard inHand.withLock({ $0.insert(work.run.id).inserted }) else { return }
+        defer { inHand.withLock { _ = $0.remove(work.run.id) } }
         guard let kind = kinds[work.run.workflow] else {
             return log.error("Run \(work.run.id): nobody here knows the workflow \(work.run.workflow).")
         }
@@ -112,15 +121,8 @@ package final class WorkflowRunner: Sendable {
     /// Works on everything that is due until nothing is, in the calling task. For tests, where time is theirs.
     package func settle() async throws(Failure) {
         while true {
-            let (now, name, known) = (world.now, name, known)
             var runs = inbox.takeNow()
-            if runs.isEmpty {
-                runs = try await database.write { tx in
-                    try tx.abandonedRuns(of: known, at: now, limit: WorkflowRunner.limit).filter {
-                        try tx.claim($0, holder: name, until: now + WorkflowRunner.lease)
-                    }
-                }.map { Work(run: $0, tracing: nil) }
-            }
+            if runs.isEmpty { runs = try await claim().map { Work(run: $0, tracing: nil) } }
             guard !runs.isEmpty else { return }
             for work in runs { await carryOn(work) }
         }

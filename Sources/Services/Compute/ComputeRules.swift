@@ -9,6 +9,7 @@ enum May {
     static let manager = "rule:project_manager_or_admin"
     static let ownUser = "rule:context_is_admin or user_id:%(user_id)s"
     static let serviceOrAdmin = "rule:service_or_admin"
+    static let serviceRole = "rule:service_api"
 }
 
 extension Compute {

@@ -22,12 +22,16 @@ package struct Compute: Sendable {
 
     /// The services that compute asks.
     package struct Neighbours: Sendable {
+        let identity: Neighbour
         let image: Neighbour
         let network: Neighbour
         let volume: Neighbour
         let placement: Neighbour
 
-        package init(image: Neighbour, network: Neighbour, volume: Neighbour, placement: Neighbour) {
+        package init(
+            identity: Neighbour, image: Neighbour, network: Neighbour, volume: Neighbour, placement: Neighbour
+        ) {
+            self.identity = identity
             self.image = image
             self.network = network
             self.volume = volume
@@ -56,7 +60,10 @@ package struct Compute: Sendable {
             "compute", port: 8774,
             versions: VersionRange("2.1", to: "2.104", header: "compute", olderHeader: "X-OpenStack-Nova-API-Version"),
             dialect: .compute, service: self, bases: ["/v2.1", "/v2"], definitions: Compute.definitions,
-            innerRules: [.showOthersLimits, .seeServerHost, .seeServerFlavorSpecs, .forceHost, .removeFlavorAccess],
+            innerRules: [
+                .listAllServerGroups, .showServerSteps, .showStepDetails, .showOthersLimits, .seeServerHost,
+                .seeServerFlavorSpecs, .forceHost, .removeFlavorAccess,
+            ],
             roots: Compute.discovery,
             endpoints: Compute.endpoints)
     }
@@ -64,11 +71,15 @@ package struct Compute: Sendable {
     /// The table of contents of the API reference.
     package static let endpoints: [Endpoint<Compute>] = [
         Flavor.endpoints, Keypair.endpoints, Server.endpoints, ServerMetadata.endpoints, ServerAction.endpoints,
-        ComputeHost.endpoints, Quotas.endpoints,
+        ServerEvent.endpoints, ServerTags.endpoints, ServerGroup.endpoints, Aggregate.endpoints,
+        AvailabilityZone.endpoints, HypervisorAPI.endpoints, ComputeServiceAPI.endpoints, HostAPI.endpoints,
+        Quota.endpoints, QuotaClass.endpoints, Limits.endpoints, UsageAPI.endpoints, UsageAuditAPI.endpoints,
+        ExternalEventAPI.endpoints, GoneAPI.endpoints,
     ].flatMap { $0 }
 
     package static let migrations: [Migration] = [
-        Flavor.created, Keypair.created, ComputeHost.created, Server.created,
+        Flavor.created, Keypair.created, ComputeHost.created, Server.created, Wishes.added, ComputeHost.countedOn,
+        Quota.created, ServerGroup.created, Aggregate.created, ServerEvent.created,
     ]
 
     /// What the conductor of this service can carry out.
@@ -88,6 +99,7 @@ package struct ComputeSettings: Sendable {
     package var serverGroups = 10
     package var serverGroupMembers = 10
     package var defaultZone = "nova"
+    package var scheduler = SchedulerSettings()
     /// A node that says nothing for so long counts as down.
     package var nodePatience: Duration = .seconds(60)
     /// A build takes at most so long on a host.

@@ -16,14 +16,17 @@ package struct Conductor: Sendable {
 
     package init(
         database: Database, world: World, log: Log, bus: any Bus, neighbours: Compute.Neighbours,
-        tokens: any TokenIssuer, settings: ComputeSettings, name: String
+        tokens: any TokenIssuer, settings: ComputeSettings, name: String,
+        fault: @escaping WorkflowRunner.Fault = { _, _ in }
     ) {
         tools = ServerTools(
             database: database, world: world, bus: bus, neighbours: neighbours, tokens: tokens, settings: settings,
             reports: BuildReports())
         scheduler = Scheduler(
-            database: database, world: world, placement: neighbours.placement, tokens: tokens, settings: settings)
-        runner = WorkflowRunner(Compute.workflows(tools), name: name, database: database, world: world, log: log)
+            database: database, world: world, placement: neighbours.placement, tokens: tokens, settings: settings,
+            log: log)
+        runner = WorkflowRunner(
+            Compute.workflows(tools), name: name, database: database, world: world, log: log, fault: fault)
     }
 
     /// From now on answers what is asked of the scheduler and the conductor.
@@ -31,7 +34,11 @@ package struct Conductor: Sendable {
         let (tools, scheduler) = (tools, scheduler)
         tools.bus.serve(ComputeMessages.choose) { try await scheduler.choose($0) }
         tools.bus.serve(ComputeMessages.describe) { reference in
-            try await tools.database.read { try $0.server(ID(reference.server)).told }
+            let server = try await tools.database.read { try $0.server(ID(reference.server)) }
+            guard server.host == reference.host else {
+                throw Failure.conflict("Instance \(server.id) is not to be on \(reference.host ?? "an unnamed host").")
+            }
+            return server.told
         }
         tools.bus.serve(ComputeMessages.built) { report in
             tools.reports.put(report)
@@ -48,15 +55,20 @@ extension ServerTools {
     /// A node's sign of life: what it has goes to placement, and how its guests are to their servers.
     fileprivate func note(_ report: NodeReport) async throws(Failure) {
         let (settings, world) = (settings, world)
-        let (host, isNew) = try await database.write { tx in
+        let (host, isNew, strays) = try await database.write { tx in
             let known = try tx.computeHosts("compute_host.name = \(report.host)").first
             let host = try tx.note(report, zone: known?.zone ?? settings.defaultZone, world: world)
             try tx.follow(report, at: world.now)
             return (
-                host, known.map { $0.vcpus != host.vcpus || $0.memory != host.memory || $0.disk != host.disk } ?? true
+                host, known.map { $0.vcpus != host.vcpus || $0.memory != host.memory || $0.disk != host.disk } ?? true,
+                try tx.deleted(among: report)
             )
         }
         if isNew { try await offer(host) }
+        // Nothing should make a guest of a server that is gone. If something did, it doesn't stay.
+        for server in strays {
+            try await bus.cast(ComputeMessages.remove, on: report.host, ServerReference(server: server))
+        }
     }
 
     /// Tells placement what a host has to give.
@@ -93,10 +105,22 @@ extension ServerTools {
 }
 
 extension Transaction {
+    /// The guests of a host whose servers have been deleted.
+    fileprivate func deleted(among report: NodeReport) throws(Failure) -> [String] {
+        let guests = report.guests.object?.members.map(\.name) ?? []
+        guard !guests.isEmpty else { return [] }
+        let servers: [Server] = try rows(
+            "SELECT * FROM compute_server WHERE state = 'deleted' AND id IN \(SQL.list(guests))")
+        return servers.map(\.id.text)
+    }
+
     /// A server whose guest was switched off, or died, is not shown as running. What is being worked on is left alone.
     fileprivate func follow(_ report: NodeReport, at now: Moment) throws {
         let servers: [Server] = try rows(
-            "SELECT * FROM compute_server WHERE host = \(report.host) AND task IS NULL AND state IN ('active', 'stopped')"
+            """
+            SELECT * FROM compute_server WHERE host = \(report.host) AND task IS NULL
+                AND state IN ('active', 'stopped', 'paused', 'suspended')
+            """
         )
         for server in servers {
             guard let number = report.guests[server.id.text]?.integer, let power = GuestState(rawValue: Int(number)),
@@ -104,8 +128,13 @@ extension Transaction {
             else { continue }
             try change(server.id, at: now) { server in
                 server.power = power
-                if power == .shutDown || power == .crashed { server.state = .stopped }
-                if power == .running { server.state = .active }
+                switch power {
+                case .running: server.state = .active
+                case .paused: server.state = .paused
+                case .suspended: server.state = .suspended
+                case .shutDown, .crashed: server.state = .stopped
+                case .none: break
+                }
             }
         }
     }

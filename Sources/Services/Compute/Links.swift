@@ -48,13 +48,16 @@ extension Call<Compute> {
     /// The link to what comes behind a page, with the same conditions.
     func writeNext(_ name: String, _ marker: String?, at path: String, to json: inout JSONWriter) {
         guard let marker else { return }
-        var items = query.items.filter { $0.name != "marker" }
-        items.append(.init("marker", marker))
         json.array(name + "_links") { json in
             json.object {
                 $0.put("rel", "next")
-                $0.put("href", link("/v2.1" + path) + "?" + Parameters(items).text)
+                $0.put("href", next(marker, at: path))
             }
         }
+    }
+
+    func next(_ marker: String, at path: String) -> String {
+        let items = query.items.filter { $0.name != "marker" } + [.init("marker", marker)]
+        return link("/v2.1" + path) + "?" + Parameters(items).text
     }
 }

@@ -4,8 +4,8 @@ import SQL
 extension Network {
     /// What people expect of a new cloud: a network by the name of `public` that leads out.
     ///
-    /// Its addresses are those that documentation may use (RFC 5737), so that they mean nothing anywhere else.
-    package func bootstrap(project: String) async throws(Failure) {
+    /// - Parameter range: its addresses; best such as mean nothing anywhere else.
+    package func bootstrap(project: String, range: String = "203.0.113.0/24") async throws(Failure) {
         try await database.write { tx in
             let desk = Desk(tx, self)
             var network = Document()
@@ -20,7 +20,7 @@ extension Network {
             subnet["tenant_id"] = .string(project)
             subnet["network_id"] = .string(made.id)
             subnet["ip_version"] = 4
-            subnet["cidr"] = "203.0.113.0/24"
+            subnet["cidr"] = .string(range)
             subnet["enable_dhcp"] = false
             try desk.make(.subnet, subnet)
         }

@@ -10,11 +10,17 @@ package struct Network: Sendable {
     package let database: Database
     package let world: World
     let settings: NetworkSettings
+    /// Told when what hosts have to do may have changed.
+    let changed: @Sendable () -> Void
 
-    package init(database: Database, world: World, settings: NetworkSettings = NetworkSettings()) {
+    package init(
+        database: Database, world: World, settings: NetworkSettings = NetworkSettings(),
+        changed: @escaping @Sendable () -> Void = {}
+    ) {
         self.database = database
         self.world = world
         self.settings = settings
+        self.changed = changed
     }
 
     package var api: ServiceAPI {

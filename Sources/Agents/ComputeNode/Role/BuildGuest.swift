@@ -8,7 +8,7 @@ extension ComputeNode {
     func build(_ server: String) async throws(Failure) {
         let report: BuildReport
         do throws(Failure) {
-            let interfaces = try await ensure(server)
+            let interfaces = try await turns.take(GuestID(server)) { () throws(Failure) in try await ensure(server) }
             report = BuildReport(server: server, host: host, interfaces: interfaces, failure: nil, mayRetry: false)
         } catch {
             let mayRetry = error.kind == .unavailable || error.kind == .timedOut
@@ -21,7 +21,7 @@ extension ComputeNode {
     /// Everything that a guest stands on, and then the guest. Answers with its interfaces.
     private func ensure(_ server: String) async throws(Failure) -> JSON {
         let wanted = try await bus.call(
-            ComputeMessages.describe, ServerReference(server: server), deadline: .seconds(60))
+            ComputeMessages.describe, ServerReference(server: server, host: host), deadline: .seconds(60))
         let token = try await tokens.token(user: wanted.user, project: wanted.project)
         let service = try await tokens.serviceToken()
         let image = try await image(wanted, token)
@@ -32,10 +32,13 @@ extension ComputeNode {
         guest.swapMB = wanted.swap
         guest.nics = interfaces.map { NICSpec(id: $0.port, mac: $0.mac, tap: $0.tap, mtu: $0.mtu) }
         guest.metadata = ["project": wanted.project, "user": wanted.user]
+        guest.configDrive = try await configDrive(wanted, service)
         let spec = guest
         try await Tracing.span("make the guest", .hypervisor, by: "compute-node") { () async throws(Failure) in
             try await hypervisor.ensureRunning(spec)
         }
+        // The guest has its own copy.
+        if let drive = spec.configDrive { try LocalFiles.remove(drive) }
         return JSON(list: interfaces)
     }
 
@@ -49,9 +52,11 @@ extension ComputeNode {
 
     /// Leaves nothing of a server here: no guest, no disk, no port that was made for it.
     func remove(_ server: String) async throws(Failure) {
-        try await Tracing.span("remove the guest", .hypervisor, by: "compute-node") { () async throws(Failure) in
-            try await hypervisor.remove(GuestID(server))
+        try await turns.take(GuestID(server)) { () throws(Failure) in
+            try await Tracing.span("remove the guest", .hypervisor, by: "compute-node") { () async throws(Failure) in
+                try await hypervisor.remove(GuestID(server))
+            }
+            try await ports.release(server, serviceToken: tokens.serviceToken())
         }
-        try await ports.release(server, serviceToken: tokens.serviceToken())
     }
 }

@@ -13,7 +13,9 @@ package struct ComputeNode: Sendable {
     let images: ImageCache
     let ports: ServerPorts
     let tokens: any TokenIssuer
-    private let world: World
+    /// A server is built or removed here, and never both at once.
+    let turns = Turns()
+    let world: World
     private let log: Log
 
     /// How often a node says that it is there: several times within what the conductor waits for.
@@ -44,7 +46,12 @@ package struct ComputeNode: Sendable {
             try await remove(reference.server)
             return Nothing()
         }
+        bus.serve(ComputeMessages.cacheImage, on: host) { reference in
+            try await haveReady(reference.image)
+            return Nothing()
+        }
         bus.serve(ComputeMessages.power, on: host) { try await obey($0) }
+        bus.serve(ComputeMessages.metadata, on: host) { try await metadata($0.server) }
         bus.serve(ComputeMessages.console, on: host) { .string(try await console($0)) }
     }
 
@@ -58,6 +65,13 @@ package struct ComputeNode: Sendable {
         }
     }
 
+    /// Fetches an image before anybody needs it.
+    private func haveReady(_ image: String) async throws(Failure) {
+        do throws(Failure) { _ = try await images.ensure(image, token: tokens.serviceToken()) } catch {
+            log.warning("The node \(host) could not fetch the image \(image): \(error)")
+        }
+    }
+
     /// What the host has and how its guests are.
     package func report() async throws(Failure) {
         let capacity = try await hypervisor.capacity()
@@ -66,7 +80,7 @@ package struct ComputeNode: Sendable {
         let report = NodeReport(
             host: host, hypervisor: capacity.hypervisor, version: capacity.version, vcpus: capacity.vcpus,
             memory: capacity.memoryMB, disk: capacity.diskGB, cpuInfo: capacity.cpu.json,
-            guests: .object(JSON.Object(states)))
+            guests: .object(JSON.Object(states)), uptime: Uptime.text(at: world.now))
         _ = try await bus.call(ComputeMessages.heartbeat, report, deadline: .seconds(30))
     }
 }

@@ -1,6 +1,7 @@
 import API
 import Base
 import Contracts
+import IO
 
 /// A server's ports, as the network service has them: those that its user brought, and those that are made for it.
 struct ServerPorts: Sendable {
@@ -76,6 +77,7 @@ struct ServerPorts: Sendable {
             }
             interfaces.append(try interface(port, network, request, isOurs: true))
         }
+        try await connected(interfaces, of: server.server, serviceToken)
         return interfaces
     }
 
@@ -148,13 +150,41 @@ struct ServerPorts: Sendable {
         _ port: JSON, _ network: Network, _ request: NetworkRequest, isOurs: Bool
     ) throws(Failure) -> Interface {
         let id = try port.text("id")
-        // The network's agent on this host makes the device; without one the guest has an address and no wire.
+        // The network's agent on this host makes the device. Where it is none of the host's own, as the binding says, the
+        // guest has an address and no wire.
         let device = "tap" + id.prefix(11)
-        let hasDevice = Files.exists("/sys/class/net/\(device)")
+        let binding = port["binding:vif_type"]?.string ?? ""
+        guard binding != "binding_failed" else {
+            throw .unavailable("Port \(id) cannot be connected on \(host).")
+        }
+        let hasDevice = binding == "bridge"
         return Interface(
             port: id, network: network.id, networkName: network.name, mac: try port.text("mac_address"),
             addresses: port["fixed_ips"]?.array?.compactMap { $0["ip_address"]?.string } ?? [], tag: request.tag,
             isOurs: isOurs, tap: hasDevice ? device : nil, mtu: network.mtu)
+    }
+
+    /// How long the host's networks may take to be ready for a guest.
+    private static let patience: Duration = .seconds(60)
+
+    /// Waits until the wires are there: a guest that starts sooner asks for its address in vain.
+    func connected(_ interfaces: [Interface], of server: String, _ token: String) async throws(Failure) {
+        let wanted = Set(interfaces.filter { $0.tap != nil }.map(\.port))
+        guard !wanted.isEmpty else { return }
+        let end = Deadline.after(ServerPorts.patience)
+        while true {
+            let waiting = try await ports(of: server, token).filter { port in
+                // What is switched off by its owner never becomes active.
+                port["status"] != "ACTIVE" && port["admin_state_up"] != false
+                    && wanted.contains(port["id"]?.string ?? "")
+            }
+            if waiting.isEmpty { return }
+            guard end > .now else {
+                let names = waiting.compactMap { $0["id"]?.string }.joined(separator: ", ")
+                throw Failure(.timedOut, "The networks of \(host) have not connected the ports \(names) in time.")
+            }
+            do { try await Task.sleep(for: .milliseconds(50)) } catch { throw Failure(error) }
+        }
     }
 
     // MARK: Networks and groups

@@ -30,23 +30,26 @@ final class SQLiteWriter {
     }
 
     func serve(_ queue: Queue<Turn>) {
-        let reader = SQLiteReader(connection: connection, tally: tally)
         while true {
             let turns = queue.take(atMost: SQLiteWriter.groupSize)
             if turns.isEmpty { return }
-            var group: [any Work] = []
-            for turn in turns {
-                switch turn {
-                case .write(let work): group.append(work)
-                case .read(let work):
-                    write(group)
-                    group = []
-                    reader.perform(work)
-                }
-            }
-            write(group)
-            connection.checkpointIfDue()
+            serve(turns)
         }
+    }
+
+    func serve(_ turns: some Sequence<Turn>) {
+        var group: [any Work] = []
+        for turn in turns {
+            switch turn {
+            case .write(let work): group.append(work)
+            case .read(let work):
+                write(group)
+                group = []
+                SQLiteReader(connection: connection, tally: tally).perform(work)
+            }
+        }
+        write(group)
+        connection.checkpointIfDue()
     }
 
     private func write(_ group: [any Work]) {

@@ -86,8 +86,10 @@ extension Snapshot {
     }
 
     private static func show(_ call: Call<BlockStorage>) async throws(Failure) -> Reply {
-        .one(
-            200, try await call.service.database.read { try $0.snapshot(call.id("snapshot_id"), in: call.scope) }, call)
+        let snapshot = try await call.service.database.read { tx in
+            try tx.snapshot(call.id("snapshot_id"), in: call.scope)
+        }
+        return .json { $0.object("snapshot") { snapshot.write(to: &$0, call) } }
     }
 
     private static func create(_ call: Call<BlockStorage>) async throws(Failure) -> Reply {
@@ -241,7 +243,7 @@ extension BlockStorage {
 
 extension Reply {
     static func one(_ status: Int, _ snapshot: Snapshot, _ call: Call<BlockStorage>) -> Reply {
-        .json(status) { $0.object("snapshot") { snapshot.write(to: &$0, call) } }
+        .json(status) { $0.object("snapshot") { snapshot.writeChanged(to: &$0, call) } }
     }
 }
 
@@ -259,11 +261,16 @@ extension Snapshot {
     }
 
     func write(to json: inout JSONWriter, _ call: Call<BlockStorage>) {
-        writeBrief(to: &json)
+        writeChanged(to: &json, call)
         if call.allows(.seeSnapshotProgress, of: ["project_id": project]) {
             json.put("os-extended-snapshot-attributes:project_id", project)
             json.put("os-extended-snapshot-attributes:progress", progress)
         }
+    }
+
+    /// What is answered to a change: without what once was an extension.
+    func writeChanged(to json: inout JSONWriter, _ call: Call<BlockStorage>) {
+        writeBrief(to: &json)
         if call.version >= "3.14" { json.put("group_snapshot_id", groupSnapshot) }
         if call.version >= "3.41" { json.put("user_id", user) }
         if call.version >= "3.65" { json.put("consumes_quota", countsForQuota) }

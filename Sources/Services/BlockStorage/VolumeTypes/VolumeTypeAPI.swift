@@ -92,7 +92,7 @@ extension VolumeType {
             extraSpecs: body["extra_specs"]?.object ?? JSON.Object(), qosSpecs: nil, encryption: nil,
             created: world.now, updated: nil)
         try await call.service.database.write { try $0.insert(type) }
-        return .one(type, call)
+        return .json { $0.object("volume_type") { type.writeChanged(to: &$0, call) } }
     }
 
     static func update(_ call: Call<BlockStorage>) async throws(Failure) -> Reply {
@@ -110,7 +110,7 @@ extension VolumeType {
                 if let isPublic { type.isPublic = isPublic }
             }
         }
-        return .one(type, call)
+        return .json { $0.object("volume_type") { type.writeBase(to: &$0, call) } }
     }
 
     static func delete(_ call: Call<BlockStorage>) async throws(Failure) -> Reply {
@@ -138,6 +138,17 @@ extension Reply {
 
 extension VolumeType {
     func write(to json: inout JSONWriter, _ call: Call<BlockStorage>) {
+        writeChanged(to: &json, call)
+        if call.allows(.seeQoSOfType) { json.put("qos_specs_id", qosSpecs) }
+    }
+
+    /// A new one has no QoS specs yet.
+    func writeChanged(to json: inout JSONWriter, _ call: Call<BlockStorage>) {
+        writeBase(to: &json, call)
+        if call.allows(.seeTypeAccess, of: call.ownTarget) { json.put("os-volume-type-access:is_public", isPublic) }
+    }
+
+    func writeBase(to json: inout JSONWriter, _ call: Call<BlockStorage>) {
         json.put("id", id)
         json.put("name", name)
         json.put("is_public", isPublic)
@@ -145,8 +156,6 @@ extension VolumeType {
         if call.allows(.seeExtraSpecs, of: call.ownTarget) {
             json.put("extra_specs", .object(call.visible(extraSpecs)))
         }
-        if call.allows(.seeQoSOfType) { json.put("qos_specs_id", qosSpecs) }
-        if call.allows(.seeTypeAccess, of: call.ownTarget) { json.put("os-volume-type-access:is_public", isPublic) }
     }
 }
 

@@ -96,7 +96,11 @@ extension Volume {
     }
 
     static func show(_ call: Call<BlockStorage>) async throws(Failure) -> Reply {
-        try await reply(200, call) { tx in try tx.volume(call.id("volume_id"), in: call.scope) }
+        let (volume, view) = try await call.service.database.read { tx in
+            let volume = try tx.volume(call.id("volume_id"), in: call.scope)
+            return (volume, try VolumeView(call, [volume], tx))
+        }
+        return .json { $0.object("volume") { view.write(volume, to: &$0) } }
     }
 
     static func create(_ call: Call<BlockStorage>) async throws(Failure) -> Reply {
@@ -144,15 +148,15 @@ extension Volume {
         return Reply(200, headers: ["Content-Type": "text/plain"], body: .bytes(Array("None".utf8)))
     }
 
-    /// A volume that was just read or written, with all that is shown of it.
-    static func reply(
+    /// A volume that was just written.
+    private static func reply(
         _ status: Int, _ call: Call<BlockStorage>, _ body: @escaping @Sendable (Transaction) throws -> Volume
     ) async throws(Failure) -> Reply {
         let (volume, view) = try await call.service.database.write { tx in
             let volume = try body(tx)
             return (volume, try VolumeView(call, [volume], tx))
         }
-        return .json(status) { $0.object("volume") { view.write(volume, to: &$0) } }
+        return .json(status) { $0.object("volume") { view.writeChanged(volume, to: &$0) } }
     }
 }
 

@@ -30,6 +30,12 @@ struct VolumeView: Sendable {
     }
 
     func write(_ volume: Volume, to json: inout JSONWriter) {
+        writeChanged(volume, to: &json)
+        writeOthers(volume, to: &json)
+    }
+
+    /// What is answered to a change: without what once were extensions.
+    func writeChanged(_ volume: Volume, to json: inout JSONWriter) {
         json.put("id", volume.id)
         json.put("status", volume.status.shown)
         json.put("size", volume.size)
@@ -51,8 +57,8 @@ struct VolumeView: Sendable {
         json.putNull("replication_status")
         json.putNull("consistencygroup_id")
         json.put("multiattach", volume.isMultiattach)
+        if call.caller.isAdmin { json.put("migration_status", volume.migrationStatus) }
         writeAttachments(volume, to: &json)
-        writeOthers(volume, to: &json)
         writeNewer(volume, to: &json)
     }
 
@@ -76,7 +82,6 @@ struct VolumeView: Sendable {
         let target = ["project_id": volume.project, "user_id": volume.user]
         if call.allows(.seeVolumeHost, of: target) { json.put("os-vol-host-attr:host", volume.host) }
         if call.allows(.seeVolumeProject, of: target) { json.put("os-vol-tenant-attr:tenant_id", volume.project) }
-        if call.caller.isAdmin { json.put("migration_status", volume.migrationStatus) }
         if call.allows(.seeVolumeMigration, of: target) {
             json.put("os-vol-mig-status-attr:migstat", volume.migrationStatus)
             json.putNull("os-vol-mig-status-attr:name_id")

@@ -35,6 +35,11 @@ struct ServerAction: Sendable {
         guard action.states.isEmpty || action.states.contains(server.state) else {
             throw .conflict("Cannot '\(action.name)' instance \(id) while it is in vm_state \(server.state.rawValue)")
         }
-        return try await action.handle(call, id, member.value)
+        let started = call.service.world.now
+        let reply = try await action.handle(call, id, member.value)
+        if let word = ServerEvent.words[action.name] {
+            try await call.service.database.write { try $0.note(word, on: id, call, at: started) }
+        }
+        return reply
     }
 }

@@ -91,8 +91,11 @@ extension Keypair {
             publicKey = SSHPublicKey(of: key, comment: "Generated").text
         }
         let keypair = try Keypair(importing: publicKey, name: name, user: user, kind: kind, now: now)
-        let quota = call.service.settings.keypairs
-        try await call.service.database.write { try $0.insert(keypair, quota: quota) }
+        let (project, settings) = (call.caller.projectID ?? "", call.service.settings)
+        try await call.service.database.write { tx in
+            let quota = try tx.limits(of: project, user: user, settings)["key_pairs"]
+            try tx.insert(keypair, quota: quota)
+        }
         return .json(call.version >= "2.2" ? 201 : 200) { json in
             json.object("keypair") {
                 keypair.write(to: &$0, at: call.version)

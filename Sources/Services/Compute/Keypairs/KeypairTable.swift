@@ -46,7 +46,7 @@ extension Transaction {
 
     func insert(_ keypair: Keypair, quota: Int) throws(Failure) {
         let count = try count("SELECT COUNT(*) FROM compute_keypair WHERE user_id = \(keypair.user)")
-        guard count < quota else { throw .forbidden("Quota exceeded, too many key pairs.") }
+        guard quota < 0 || count < quota else { throw .forbidden("Quota exceeded, too many key pairs.") }
         do throws(Failure) {
             try insert(
                 into: "compute_keypair",

@@ -4,16 +4,20 @@ import Contracts
 import HTTP
 import Policy
 import SQL
+import Trace
 
 /// Chooses a host for a server among those that placement offers, and claims it.
 ///
-/// Filters and weighers are lists: a host goes through all of the first, and the sum of the second decides.
+/// A host goes through all filters, and what the weighers make of those that are left decides: both are lists, in
+/// `Filters.swift` and `Weighers.swift`.
 struct Scheduler: Sendable {
     let database: Database
     let world: World
     let placement: Neighbour
     let tokens: any TokenIssuer
     let settings: ComputeSettings
+    let log: Log
+    let ledger = GroupLedger()
 
     struct Candidate: Sendable {
         let host: ComputeHost
@@ -21,83 +25,79 @@ struct Scheduler: Sendable {
         let allocation: JSON
     }
 
-    struct Filter: Sendable {
-        let name: String
-        /// Why not; nil when the host will do.
-        let objection: @Sendable (ComputeHost, HostRequest, Moment, ComputeSettings) -> String?
-    }
-
-    static let filters: [Filter] = [
-        Filter(name: "alive") { host, _, now, settings in
-            host.isAlive(at: now, settings) ? nil : "has not been heard of lately"
-        },
-        Filter(name: "enabled") { host, _, _, _ in host.isDisabled ? "is disabled" : nil },
-        Filter(name: "zone") { host, request, _, _ in
-            request.zone == nil || request.zone == host.zone
-                ? nil : "is in zone \(host.zone), not \(request.zone ?? "")"
-        },
-        Filter(name: "wanted") { host, request, _, _ in
-            request.host == nil || request.host == host.name ? nil : "is not the host that was asked for"
-        },
-        Filter(name: "fresh") { host, request, _, _ in
-            request.avoid.contains(host.name) ? "has just failed to build it" : nil
-        },
-    ]
-
-    struct Weigher: Sendable {
-        let name: String
-        let factor: Double
-        let weight: @Sendable (ComputeHost) -> Double
-    }
-
-    static let weighers: [Weigher] = [
-        Weigher(name: "free memory", factor: 1) { Double($0.freeMemory) / Double(max($0.memory, 1)) },
-        Weigher(name: "free processors", factor: 1) { Double($0.vcpus - $0.vcpusUsed) / Double(max($0.vcpus, 1)) },
-    ]
-
     func choose(_ request: HostRequest) async throws(Failure) -> HostChoice {
         let token = try await tokens.serviceToken()
         let offered = try await candidates(request, token)
-        let now = world.now
+        let situation = try await situation(request)
+        let filters = settings.scheduler.filters
         var objections: [String] = []
-        var left: [(candidate: Candidate, weight: Double)] = []
+        var fit: [Candidate] = []
         for candidate in offered {
-            let objection = Scheduler.filters.lazy.compactMap { $0.objection(candidate.host, request, now, settings) }
-                .first
-            if let objection {
+            if let objection = filters.lazy.compactMap({ $0.objection(candidate.host, situation) }).first {
                 objections.append("\(candidate.host.name) \(objection)")
             } else {
-                let weight = Scheduler.weighers.reduce(0) { $0 + $1.factor * $1.weight(candidate.host) }
-                left.append((candidate, weight))
+                fit.append(candidate)
             }
         }
-        left.sort { $0.weight > $1.weight }
-        for (candidate, _) in left where try await claim(candidate, request, token) {
-            return HostChoice(host: candidate.host.name, zone: candidate.host.zone)
+        for candidate in settings.scheduler.algorithm.sorted(fit, situation, world.chance) {
+            if let choice = try await take(candidate, situation, token) { return choice }
+            objections.append("\(candidate.host.name) was taken meanwhile")
         }
-        let why =
-            offered.isEmpty
-            ? "no host has \(request.vcpus) processors, \(request.memory) MB of memory and \(request.disk) GB of disk left"
-            : objections.joined(separator: "; ")
-        throw .invalid("No valid host was found. \(why.isEmpty ? "All that fitted were taken meanwhile" : why).")
+        let why = offered.isEmpty ? "no host has \(request.needs) left" : objections.joined(separator: "; ")
+        log.info("No host for server \(request.server): \(why)")
+        throw .invalid("No valid host was found. \(why).")
     }
 
+    /// Nil when somebody else was quicker.
+    private func take(
+        _ candidate: Candidate, _ situation: Situation, _ token: String
+    ) async throws(Failure) -> HostChoice? {
+        let (request, host) = (situation.request, candidate.host)
+        guard ledger.reserve(host.name, situation, at: world.now) else { return nil }
+        do throws(Failure) {
+            if try await claim(candidate, request, token) { return HostChoice(host: host.name, zone: host.zone) }
+        } catch {
+            ledger.forget(request.server, of: request.group)
+            throw error
+        }
+        ledger.forget(request.server, of: request.group)
+        return nil
+    }
+
+    // MARK: What there is
+
     private func candidates(_ request: HostRequest, _ token: String) async throws(Failure) -> [Candidate] {
-        var resources = ["VCPU:\(request.vcpus)", "MEMORY_MB:\(request.memory)"]
-        if request.disk > 0 { resources.append("DISK_GB:\(request.disk)") }
         let answer = try await placement.ask(
-            "GET", "/allocation_candidates?limit=1000&resources=" + resources.joined(separator: ","), token: token,
+            "GET", "/allocation_candidates?limit=1000&" + ResourceQuery(request).text, token: token,
             headers: ["OpenStack-API-Version": "placement 1.36"]
         ).json
         let hosts = try await database.read { try $0.computeHosts() }
         let byProvider = Dictionary(hosts.map { ($0.provider, $0) }, uniquingKeysWith: { first, _ in first })
         return (answer["allocation_requests"]?.array ?? []).compactMap { offer in
-            guard let allocations = offer["allocations"], let provider = allocations.object?.members.first?.name,
-                let host = byProvider[provider]
+            guard let allocations = offer["allocations"], let providers = allocations.object?.names,
+                let provider = providers.first(where: { byProvider[$0] != nil }), let host = byProvider[provider]
             else { return nil }
             return Candidate(host: host, provider: provider, allocation: allocations)
         }
     }
+
+    private func situation(_ request: HostRequest) async throws(Failure) -> Situation {
+        let (now, settings) = (world.now, settings)
+        let others = request.named("same_host") + request.named("different_host")
+        guard request.group != nil || !others.isEmpty else {
+            return Situation(request: request, now: now, settings: settings, group: nil, hosts: [:])
+        }
+        return try await database.read { tx in
+            let group = try request.group.flatMap { try tx.serverGroups("id = \($0)").first }
+            let members = try group.map { try tx.hosts(of: $0.id, without: ID(request.server)) } ?? [:]
+            let hosts = try tx.hosts(of: others.map { ID($0) })
+            return Situation(
+                request: request, now: now, settings: settings,
+                group: group.map { Situation.Group(group: $0, hosts: members) }, hosts: hosts)
+        }
+    }
+
+    // MARK: Claims
 
     /// False when somebody else was quicker.
     private func claim(_ candidate: Candidate, _ request: HostRequest, _ token: String) async throws(Failure) -> Bool {
@@ -121,6 +121,36 @@ struct Scheduler: Sendable {
         -> Bool
     {
         let held = try await placement.ask("GET", "/allocations/\(request.server)", token: token).json
-        return held["allocations"]?.object?.names == [candidate.provider]
+        return held["allocations"]?.object?.names == candidate.allocation.object?.names
+    }
+}
+
+extension HostRequest {
+    fileprivate var needs: String {
+        "\(vcpus) processors, \(memory) MB of memory and \(disk) GB of disk"
+            + (needsMore ? " and what else is asked" : "")
+    }
+
+    private var needsMore: Bool {
+        (extraSpecs.names + image.names).contains { $0.hasPrefix("trait") || $0.hasPrefix("resources") }
+    }
+
+    /// The servers that a hint names: one, or several.
+    func named(_ hint: String) -> [String] {
+        hints.text(hint).map { [$0] } ?? hints[hint]?.array?.compactMap(\.string) ?? []
+    }
+}
+
+extension Transaction {
+    /// Where servers are: by their ids.
+    fileprivate func hosts(of servers: [ID<Server>]) throws(Failure) -> [String: String] {
+        guard !servers.isEmpty else { return [:] }
+        let pairs = try rows(
+            """
+            SELECT id, host FROM compute_server
+            WHERE id IN \(SQL.list(servers)) AND host IS NOT NULL AND state <> 'deleted'
+            """
+        ) { row in (try row.text("id"), try row.text("host")) }
+        return Dictionary(pairs, uniquingKeysWith: { first, _ in first })
     }
 }

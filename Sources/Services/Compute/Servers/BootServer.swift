@@ -74,15 +74,12 @@ extension BootServer {
     private static func chooseHost(_ tools: ServerTools, _ state: inout State) async throws {
         let id = state.server
         let server = try await tools.database.read { try $0.server(id) }
-        let request = HostRequest(
-            server: id.text, user: server.user, project: server.project, vcpus: server.flavor.vcpus,
-            memory: server.flavor.memory,
-            disk: server.flavor.disk + server.flavor.ephemeral + (server.flavor.swap + 1_023) / 1_024,
-            zone: state.wantedZone, host: state.wantedHost, avoid: state.avoid)
+        let request = server.request(zone: state.wantedZone, host: state.wantedHost, avoid: state.avoid)
         let choice = try await tools.bus.call(ComputeMessages.choose, request, deadline: .seconds(60))
         state.host = choice.host
         let now = tools.world.now
         try await tools.database.write { tx in
+            try tx.keepGroup(of: server, on: choice.host)
             try tx.change(id, at: now) { server in
                 server.host = choice.host
                 server.zone = choice.zone

@@ -18,7 +18,8 @@ struct CreateServer: Sendable {
 
     static let shape: Shape = .object(
         Fields(
-            [.required("server", .object(Fields(fields, others: .refused)))],
+            [.required("server", .object(Fields(fields, others: .refused)))]
+                + Wishes.names.map { .optional($0, Wishes.shape) },
             others: .allowed))
 
     private static let network: Shape = .object(
@@ -59,6 +60,7 @@ struct CreateServer: Sendable {
         try await checkSecurityGroups()
         let body = body
         let caller = call.caller
+        let hints = Wishes.hints(in: call.body)
         let flavorID: ID<Flavor> = ID(body.text("flavorRef") ?? body.integer("flavorRef").map(String.init) ?? "")
         let (template, now) = (try template(), service.world.now)
         return try await service.database.write { tx in
@@ -70,16 +72,18 @@ struct CreateServer: Sendable {
             let key = try body.text("key_name").map {
                 try tx.keypair($0, of: caller.user.id, absent: .invalid("Invalid key_name provided."))
             }
-            let count = try tx.reserve(
-                flavor, minimum: minimum, maximum: maximum, project: caller.projectID ?? "", service.settings)
+            let group = try Wishes.group(in: hints).map { try tx.joined($0, maximum, call) }
+            let wishes = Wishes(group: group, hints: hints, image: image?.properties)
+            let count = try tx.reserve(flavor, minimum: minimum, maximum: maximum, call)
             let reservation = "r-" + String(UUID(service.world.chance).hex.prefix(8))
             var servers: [Server] = []
             for index in 0..<count {
                 let server = template.server(
                     flavor: flavor, image: image?.id, key: key, networks: networks, reservation: reservation,
-                    index: index,
+                    index: index, wishes: wishes,
                     count: count, now: now, chance: service.world.chance)
                 try tx.insert(server)
+                try tx.note("create", on: server.id, call, at: now)
                 try service.runner.start(BootServer.self, about: server.id.text, template.boot(server, body), tx)
                 servers.append(server)
             }
@@ -131,6 +135,7 @@ struct CreateServer: Sendable {
         let minimumDisk: Int
         let minimumMemory: Int
         let size: Int
+        let properties: JSON
 
         func allow(_ flavor: Flavor) throws(Failure) {
             guard minimumMemory <= flavor.memory else {
@@ -167,7 +172,7 @@ struct CreateServer: Sendable {
         return Image(
             id: id, minimumDisk: Int(image["min_disk"]?.integer ?? 0),
             minimumMemory: Int(image["min_ram"]?.integer ?? 0),
-            size: Int(image["size"]?.integer ?? 0))
+            size: Int(image["size"]?.integer ?? 0), properties: image)
     }
 
     /// Groups that don't exist are an error now, not a failed build later.
@@ -204,7 +209,7 @@ struct CreateServer: Sendable {
 
         func server(
             flavor: Flavor, image: String?, key: Keypair?, networks: [NetworkRequest], reservation: String, index: Int,
-            count: Int, now: Moment, chance: any Chance
+            wishes: Wishes, count: Int, now: Moment, chance: any Chance
         ) -> Server {
             let name = count == 1 ? name : "\(name)-\(index + 1)"
             return Server(
@@ -216,7 +221,8 @@ struct CreateServer: Sendable {
                 isLocked: false, lockedReason: nil, accessV4: body.text("accessIPv4") ?? "",
                 accessV6: body.text("accessIPv6") ?? "", networks: networks, interfaces: [],
                 securityGroups: securityGroups, tags: body["tags"]?.array?.compactMap(\.string) ?? [], fault: nil,
-                reservation: reservation, launchIndex: index, created: now, updated: now, launched: nil, terminated: nil
+                reservation: reservation, launchIndex: index, wishes: wishes, created: now, updated: now, launched: nil,
+                terminated: nil
             )
         }
 
@@ -268,25 +274,52 @@ extension Server {
 }
 
 extension Transaction {
-    /// How many servers of a flavor still fit into the project's quota: at least so many, or none.
+    /// How many servers of a flavor still fit into the quotas of a project and its user: at least so many, or none.
     fileprivate func reserve(
-        _ flavor: Flavor, minimum: Int, maximum: Int, project: String, _ settings: ComputeSettings
+        _ flavor: Flavor, minimum: Int, maximum: Int, _ call: Call<Compute>
     ) throws(Failure) -> Int {
-        let usage = try usage(of: project)
-        let limits: [(String, Int, Int, Int)] = [
-            ("instances", usage.instances, 1, settings.instances), ("cores", usage.cores, flavor.vcpus, settings.cores),
-            ("ram", usage.memory, flavor.memory, settings.memory),
-        ]
+        let (project, user, settings) = (call.caller.projectID ?? "", call.caller.user.id, call.service.settings)
         var count = maximum
-        for (name, used, each, limit) in limits where limit >= 0 && each > 0 {
-            count = min(count, max(0, limit - used) / each)
+        let limits = try limits(of: project, settings)
+        try narrow(&count, to: limits, try usage(of: project), flavor, minimum: minimum)
+        let own = try userLimits(of: user, in: project)
+        guard !own.isEmpty else { return count }
+        var ownLimits = limits
+        ownLimits.set(own)
+        try narrow(&count, to: ownLimits, try usage(of: project, user: user), flavor, minimum: minimum)
+        return count
+    }
+
+    private func narrow(
+        _ count: inout Int, to limits: QuotaLimits, _ usage: ServerUsage, _ flavor: Flavor, minimum: Int
+    ) throws(Failure) {
+        let parts: [(name: String, used: Int, each: Int)] = [
+            ("instances", usage.instances, 1), ("cores", usage.cores, flavor.vcpus),
+            ("ram", usage.memory, flavor.memory),
+        ]
+        for part in parts where limits[part.name] >= 0 && part.each > 0 {
+            let limit = limits[part.name]
+            count = min(count, max(0, limit - part.used) / part.each)
             guard count >= minimum else {
                 throw .forbidden(
-                    "Quota exceeded for \(name): Requested \(each * minimum), but already used \(used) of \(limit) \(name)"
+                    "Quota exceeded for \(part.name): Requested \(part.each * minimum), but already used \(part.used) of \(limit) \(part.name)"
                 )
             }
         }
-        return count
+    }
+
+    /// The group that a user's servers are to join, if it has room for them.
+    fileprivate func joined(
+        _ id: ID<ServerGroup>, _ count: Int, _ call: Call<Compute>
+    ) throws(Failure) -> ID<ServerGroup> {
+        let (project, user) = (call.caller.projectID ?? "", call.caller.user.id)
+        let absent = Failure.invalid("Instance group \(id) could not be found.")
+        let group = try serverGroup(id, in: .when("project_id", project), absent: absent)
+        let limit = try limits(of: project, user: user, call.service.settings)["server_group_members"]
+        guard limit < 0 || group.members.count + count <= limit else {
+            throw .forbidden("Quota exceeded, too many servers in group")
+        }
+        return group.id
     }
 }
 

@@ -17,6 +17,8 @@ enum DeleteServer: Workflow {
         var json: JSON { ["server": .string(server.text)] }
     }
 
+    static let insists = true
+
     static let steps: [Step<DeleteServer>] = [
         .wait("let the build end", limit: .seconds(900), until: buildIsOver),
         Step("remove it from its host", removeFromHost),
@@ -57,15 +59,19 @@ extension DeleteServer {
 
     private static func forget(_ tools: ServerTools, _ state: inout State) async throws {
         let (id, now) = (state.server, tools.world.now)
-        try await tools.database.write { tx in
-            try tx.change(id, at: now) { server in
-                server.state = .deleted
-                server.task = nil
-                server.power = .none
-                server.host = nil
-                server.interfaces = []
-                server.terminated = now
+        do throws(Failure) {
+            try await tools.database.write { tx in
+                try tx.change(id, at: now) { server in
+                    server.state = .deleted
+                    server.task = nil
+                    server.power = .none
+                    server.host = nil
+                    server.interfaces = []
+                    server.terminated = now
+                }
             }
+        } catch  where error.kind == .notFound {
+            // It had been forgotten already when the process ended.
         }
     }
 }

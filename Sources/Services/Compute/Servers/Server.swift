@@ -36,6 +36,7 @@ struct Server: Sendable {
     var fault: Fault?
     let reservation: String
     let launchIndex: Int
+    let wishes: Wishes
     let created: Moment
     var updated: Moment
     var launched: Moment?
@@ -126,11 +127,15 @@ extension Server {
 
     /// For whoever is going to make it.
     var told: ServerDescription {
-        ServerDescription(
+        var told = ServerDescription(
             server: id.text, name: name, hostname: hostname, user: user, project: project, vcpus: flavor.vcpus,
             memory: flavor.memory, rootDisk: flavor.disk, ephemeralDisk: flavor.ephemeral, swap: flavor.swap,
             image: image, networks: networks, securityGroups: securityGroups, zone: zone, keyName: keyName,
             publicKey: publicKey, userData: userData, metadata: .object(metadata), hasConfigDrive: hasConfigDrive)
+        told.launchIndex = launchIndex
+        told.reservation = reservation
+        told.flavorName = flavor.name
+        return told
     }
 }
 

@@ -119,6 +119,7 @@ extension Server {
             let server = try tx.server(id, in: call.scope)
             try server.allowWhenLocked(call)
             guard try !tx.hasRuns(of: DeleteServer.name, about: id.text) else { return }
+            try tx.note("delete", on: id, call, at: service.world.now)
             try tx.change(id, at: service.world.now) { $0.task = .deleting }
             try tx.cancelRuns(of: BootServer.name, about: id.text)
             try service.runner.start(DeleteServer.self, about: id.text, DeleteServer.State(server: id), tx)

@@ -62,12 +62,13 @@ enum ServerMetadata {
     private static func change(
         _ call: Call<Compute>, _ change: @escaping @Sendable (inout JSON.Object) throws -> Void
     ) async throws(Failure) -> Server {
-        let (now, limit) = (call.service.world.now, call.service.settings.metadataItems)
+        let (now, settings) = (call.service.world.now, call.service.settings)
         return try await call.service.database.write { tx in
-            try tx.change(call.id("server_id"), in: call.scope, at: now) { server in
+            let limit = try tx.limits(of: call.caller.projectID ?? "", settings)["metadata_items"]
+            return try tx.change(call.id("server_id"), in: call.scope, at: now) { server in
                 try server.allowWhenLocked(call)
                 try change(&server.metadata)
-                guard server.metadata.members.count <= limit else {
+                guard limit < 0 || server.metadata.members.count <= limit else {
                     throw Failure.forbidden("Maximum number of metadata items exceeds \(limit)")
                 }
             }

@@ -68,6 +68,7 @@ extension Server: Record {
             securityGroups: try row.texts("security_groups"),
             tags: try row.texts("tags"), fault: try Fault(try row.optionalText("fault")),
             reservation: try row.text("reservation"), launchIndex: try row.integer("launch_index"),
+            wishes: try Wishes(row),
             created: try row.moment("created_at"), updated: try row.moment("updated_at"),
             launched: try row.optionalMoment("launched_at"), terminated: try row.optionalMoment("terminated_at"))
     }
@@ -110,10 +111,11 @@ extension Row {
 
 extension Transaction {
     /// A server within reach; one of somebody else isn't there.
-    func server(_ id: ID<Server>, in scope: Scope) throws(Failure) -> Server {
+    func server(_ id: ID<Server>, in scope: Scope, evenDeleted: Bool = false) throws(Failure) -> Server {
+        let there: SQL = evenDeleted ? "1 = 1" : "state <> 'deleted'"
         let server: Server? = try row(
             """
-            SELECT * FROM compute_server WHERE id = \(id) AND state <> 'deleted'
+            SELECT * FROM compute_server WHERE id = \(id) AND \(there)
                 AND \(scope.within(project: "project_id", user: "user_id"))
             """)
         guard let server else { throw .noSuch("Instance", id.text) }
@@ -136,7 +138,10 @@ extension Transaction {
                 "access_v6": server.accessV6, "networks": JSON(list: server.networks).text,
                 "interfaces": JSON(list: server.interfaces).text, "security_groups": JSON(server.securityGroups).text,
                 "tags": JSON(server.tags).text, "reservation": server.reservation, "launch_index": server.launchIndex,
-                "vcpus": server.flavor.vcpus, "memory": server.flavor.memory, "created_at": server.created,
+                "group_id": server.wishes.group, "hints": JSON.object(server.wishes.hints).text,
+                "image_needs": JSON.object(server.wishes.image).text, "vcpus": server.flavor.vcpus,
+                "memory": server.flavor.memory, "disk": server.flavor.disk + server.flavor.ephemeral,
+                "created_at": server.created,
                 "updated_at": server.updated,
             ])
     }
@@ -172,11 +177,12 @@ extension Transaction {
 
     // MARK: Quotas
 
-    func usage(of project: String) throws(Failure) -> ServerUsage {
+    func usage(of project: String, user: String? = nil) throws(Failure) -> ServerUsage {
+        let whose: SQL = user.map { "user_id = \($0)" } ?? "1 = 1"
         let usage = try row(
             """
             SELECT COUNT(*) AS instances, SUM(vcpus) AS cores, SUM(memory) AS memory FROM compute_server
-            WHERE project_id = \(project) AND state <> 'deleted'
+            WHERE project_id = \(project) AND \(whose) AND state <> 'deleted'
             """
         ) { row throws(Failure) in
             ServerUsage(

@@ -137,11 +137,11 @@ struct ServerView: Sendable {
         if version >= "2.19" { json.put("description", server.description) }
         if version >= "2.26" { json.put("tags", server.tags) }
         if version >= "2.63" { json.putNull("trusted_image_certificates") }
-        if version >= "2.71" { json.array("server_groups") { _ in } }
+        if version >= "2.71" { json.put("server_groups", server.wishes.group.map { [$0.text] } ?? []) }
         if version >= "2.73" { json.put("locked_reason", server.lockedReason) }
         if version >= "2.90" { json.put("OS-EXT-SRV-ATTR:hostname", server.hostname) }
         if version >= "2.96" { json.putNull("pinned_availability_zone") }
-        if version >= "2.100" { json.object("scheduler_hints") { _ in } }
+        if version >= "2.100" { json.put("scheduler_hints", .object(server.wishes.hints)) }
     }
 }
 

@@ -121,6 +121,7 @@ extension Desk {
     }
 
     func insert(_ resource: Resource, _ document: Document) throws(Failure) {
+        tx.afterCommit(service.changed)
         var columns: [SQL] = []
         var values: [SQL] = []
         for attribute in resource.attributes where attribute.kept != nil && attribute.kept != .moment {
@@ -143,6 +144,7 @@ extension Desk {
 
     /// Writes the members that are given, and counts the revision.
     func change(_ resource: Resource, _ id: String, _ changes: Document) throws(Failure) {
+        tx.afterCommit(service.changed)
         var settings: [SQL] = []
         for attribute in resource.attributes where attribute.kept != nil && attribute.kept != .moment {
             guard attribute.name != "revision_number", let value = changes[attribute.name] else { continue }
@@ -157,6 +159,7 @@ extension Desk {
     func touch(_ resource: Resource, _ id: String) throws(Failure) { try change(resource, id, Document()) }
 
     func remove(_ resource: Resource, _ id: String) throws(Failure) {
+        tx.afterCommit(service.changed)
         try tx.run("DELETE FROM network_tag WHERE object_id = \(id)")
         try tx.run("DELETE FROM network_rbac WHERE object_id = \(id)")
         try tx.run("DELETE FROM \(SQL.raw(resource.table)) WHERE id = \(id)")

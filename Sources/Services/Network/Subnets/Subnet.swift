@@ -101,6 +101,7 @@ enum SubnetRows {
         try desk.insert(.subnet, draft)
         try desk.touch(.network, network.id)
         try giveAutomatic(draft, desk)
+        try desk.followSubnets(of: network.id)
     }
 
     private static func choosePool(_ draft: inout Document, _ desk: Desk) throws(Failure) {
@@ -155,6 +156,7 @@ enum SubnetRows {
         }
         try desk.change(.subnet, before.id, changes)
         try desk.touch(.network, before.text("network_id") ?? "")
+        if changes.has("enable_dhcp") { try desk.followSubnets(of: before.text("network_id") ?? "") }
     }
 
     private static func requireUnusedGateway(_ subnet: Document, _ desk: Desk) throws(Failure) {
@@ -191,6 +193,7 @@ enum SubnetRows {
         try desk.tx.run("DELETE FROM network_address WHERE subnet_id = \(subnet.id)")
         try desk.remove(.subnet, subnet.id)
         try desk.touch(.network, subnet.text("network_id") ?? "")
+        try desk.followSubnets(of: subnet.text("network_id") ?? "")
     }
 }
 

@@ -13,7 +13,7 @@ extension QEMUHypervisor {
         let version = try await Program("qemu-system-x86_64", "--version").run(by: actor).text
         return Capacity(
             host: QEMUHypervisor.hostName, vcpus: cores, memoryMB: Int(memory >> 20),
-            diskGB: Int(UInt64(disk.f_blocks) * block >> 30), freeDiskGB: Int(UInt64(disk.f_bavail) * block >> 30),
+            diskGB: Int((UInt64(disk.f_blocks) * block) >> 30), freeDiskGB: Int((UInt64(disk.f_bavail) * block) >> 30),
             hypervisor: "QEMU", version: QEMUHypervisor.version(in: version),
             cpu: Capacity.CPU(
                 architecture: "x86_64", model: QEMUHypervisor.field("model name", in: text),

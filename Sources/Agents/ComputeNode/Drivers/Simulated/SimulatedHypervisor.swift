@@ -4,6 +4,8 @@ package import Base
 package struct SimulatedHypervisor: Hypervisor {
     package let node: SimulatedNode
     package let events: AsyncStream<GuestEvent>
+    /// The driver's own: what its predecessor had in hand when it died keeps nobody waiting.
+    private let turns = Turns()
 
     package init(_ node: SimulatedNode) {
         self.node = node
@@ -20,7 +22,7 @@ package struct SimulatedHypervisor: Hypervisor {
     }
 
     package func list() async throws(Failure) -> [GuestReport] {
-        node.guests.map(\.report).sorted { $0.id < $1.id }
+        node.reports
     }
 
     package func describe(_ id: GuestID) async throws(Failure) -> GuestReport? { node[id]?.report }
@@ -95,7 +97,7 @@ package struct SimulatedHypervisor: Hypervisor {
         _ id: GuestID, _ body: (SimulatedNode.Guest?) async throws(Failure) -> Void
     ) async throws(Failure) {
         let chance = node.world.chance
-        try await node.turns.take(id) { () throws(Failure) in
+        try await turns.take(id) { () throws(Failure) in
             guard !Faults.strikes(node.faults.failing, by: chance) else {
                 throw .unavailable("The node \(node.size.host) has failed, as it was told to.")
             }

@@ -14,14 +14,13 @@ package final class SimulatedNode: Sendable {
 
     package let size: Capacity
     package let pace: Pace
-    package let faults: Faults
     let world: World
-    let turns = Turns()
-    private let state = Mutex(State())
+    private let state: Mutex<State>
 
     private struct State {
         var guests: [GuestID: Guest] = [:]
         var listener: AsyncStream<GuestEvent>.Continuation?
+        var faults: Faults
     }
 
     /// More is not kept of what a guest says.
@@ -30,7 +29,7 @@ package final class SimulatedNode: Sendable {
     package init(_ size: Capacity, pace: Pace = .believable, faults: Faults = .none, world: World) {
         self.size = size
         self.pace = pace
-        self.faults = faults
+        state = Mutex(State(faults: faults))
         self.world = world
     }
 
@@ -43,7 +42,16 @@ package final class SimulatedNode: Sendable {
             isAccelerated: true)
     }
 
+    /// What goes wrong here from now on.
+    package var faults: Faults {
+        get { state.withLock { $0.faults } }
+        set { state.withLock { $0.faults = newValue } }
+    }
+
     var guests: [Guest] { state.withLock { Array($0.guests.values) } }
+
+    /// What is on it, for whoever looks past the driver.
+    package var reports: [GuestReport] { guests.map(\.report).sorted { $0.id < $1.id } }
 
     subscript(id: GuestID) -> Guest? { state.withLock { $0.guests[id] } }
 

@@ -1,9 +1,9 @@
-import API
-import Base
+package import API
+package import Base
 
 extension Shape {
     /// The least that a body may be.
-    var example: JSON {
+    package var example: JSON {
         switch self {
         case .any: .null
         case .text(let length, let format): .string(Shape.text(length, format))
@@ -38,7 +38,7 @@ extension Shape {
 }
 
 extension Fields {
-    var example: JSON.Object {
+    package var example: JSON.Object {
         JSON.Object(fields.filter(\.isRequired).map { JSON.Member(name: $0.name, value: $0.shape.example) })
     }
 }

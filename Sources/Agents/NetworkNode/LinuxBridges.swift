@@ -1,0 +1,260 @@
+package import Base
+package import Contracts
+import IO
+import Programs
+package import Trace
+
+/// Networks out of what the kernel has: a bridge for each, taps for guests, pairs of devices into namespaces for routers
+/// and address servers, nft for who may speak with whom.
+///
+/// The truth is in the kernel. Nothing here is remembered that couldn't be read again; what is remembered (`settled`)
+/// only saves looking at the same namespace each time that something else changes.
+package actor LinuxBridges: Wires {
+    private let host: String
+    /// Where files of address servers are.
+    private let folder: String
+    /// By which the devices of this cloud are known, among those of others on the same machine.
+    private let mark: String
+    private let table: String
+    private let uplinks: [String: Uplink]
+    private let door: MetadataDoor
+    private let servers = AddressServer(actor: LinuxBridges.name)
+    private let world: World
+    private let log: Log
+
+    private static let name = "network-node"
+    /// After so long a namespace is looked at again though nothing about it is to change.
+    private static let trust: Duration = .seconds(60)
+
+    private struct Settled {
+        let wanted: String
+        let until: Moment
+    }
+
+    private var settled: [String: Settled] = [:]
+    private var hasBridgeFilters = false
+
+    package init(
+        host: String, folder: String, cloud: String, uplinks: [String: Uplink], door: MetadataDoor, world: World,
+        log: Log
+    ) {
+        self.host = host
+        self.folder = folder
+        mark = "martlet-" + fingerprintText(cloud).prefix(8)
+        table = "martlet_" + fingerprintText(cloud).prefix(8)
+        self.uplinks = uplinks
+        self.door = door
+        self.world = world
+        self.log = log
+    }
+
+    package nonisolated var agents: [WireReport.Agent] {
+        var mappings = JSON.Object()
+        for (physical, uplink) in uplinks.sorted(by: { $0.key < $1.key }) {
+            if case .device(let device) = uplink {
+                mappings[physical] = .string(device)
+            } else {
+                mappings[physical] = "host"
+            }
+        }
+        return [
+            WireReport.Agent(
+                type: "Linux bridge agent", program: "neutron-linuxbridge-agent", topic: "N/A",
+                configurations: [
+                    "interface_mappings": .object(mappings), "tunnel_types": ["vxlan"], "l2_population": false,
+                    "extensions": [],
+                ])
+        ] + WireReport.Agent.shared([:])
+    }
+
+    /// Whether this process may make devices here, and has what it takes.
+    package static func areUsable() async -> Bool {
+        for path in ["/usr/sbin/nft", "/usr/sbin/dnsmasq", "/usr/bin/nsenter"] where !Files.exists(path) {
+            return false
+        }
+        let probe = "martlet-probe"
+        let made = try? await Program("ip", "link", "add", "name", probe, "type", "bridge").outcome(by: name)
+        guard made?.status == 0 else { return false }
+        return (try? await Program("ip", "link", "delete", "dev", probe).outcome(by: name))?.status == 0
+    }
+
+    // MARK: Making it so
+
+    package func converge(_ desired: HostNetwork) async throws(Failure) -> Set<String> {
+        let layout = Layout(desired, host: host, uplinks: uplinks)
+        var links = Link.read(try await read(["-j", "-d", "address", "show"]))
+        let plan = Plan.host(layout, links, mark: mark)
+        try await removeSpaces(besides: layout)
+        try await batch(plan.removals)
+        try await filter(desired)
+        try await batch(plan.additions)
+        if !plan.additions.isEmpty { quieten(layout.bridges) }
+        var connected = Set(
+            desired.ports.filter { $0.host == host && $0.kind == .guest && $0.isUp }.map(\.id))
+        // A pair's outer end goes with the namespace of its inner one.
+        links = links.filter { name, _ in !plan.removals.contains { $0.hasSuffix(" " + name) } }
+        for space in layout.spaces {
+            do throws(Failure) {
+                try await settle(space, desired, links)
+                connected.formUnion(space.ports)
+            } catch {
+                settled[space.name] = nil
+                log.warning("The namespace \(space.name) is not as it should be: \(error)")
+            }
+        }
+        return connected
+    }
+
+    private func filter(_ desired: HostNetwork) async throws(Failure) {
+        if !hasBridgeFilters {
+            try Kernel.set("net/bridge/bridge-nf-call-iptables", "1")
+            try Kernel.set("net/bridge/bridge-nf-call-ip6tables", "1")
+            hasBridgeFilters = true
+        }
+        let (rules, revision) = Filter(desired, host: host, table: table).text()
+        try await load(rules, revision, family: "bridge", table: table)
+    }
+
+    /// The whole table in one transaction, so that there is no moment without rules; nothing where it is loaded already.
+    private func load(
+        _ rules: String, _ revision: String, family: String, table: String, in space: String? = nil
+    ) async throws(Failure) {
+        let enter = space.map { ["nsenter", "--net=\(Names.place($0))"] } ?? []
+        let ask = enter + ["nft", "-j", "list", "chains", family]
+        let chains = try await Program(ask[0], Array(ask.dropFirst())).run(by: LinuxBridges.name).output
+        let found = (try JSONReader.read(chains)["nftables"]?.array ?? []).contains { entry in
+            entry["chain"]?["table"]?.string == table && entry["chain"]?["name"]?.string == revision
+        }
+        guard !found else { return }
+        let tell = enter + ["nft", "-f", "-"]
+        var program = Program(tell[0], Array(tell.dropFirst()))
+        program.input = Array(rules.utf8)
+        try await program.run(by: LinuxBridges.name)
+    }
+
+    /// The host has no business on its guests' networks but to carry them.
+    private func quieten(_ bridges: [Layout.Bridge]) {
+        for bridge in bridges where !bridge.addresses.contains(where: { $0.contains(":") }) {
+            try? Kernel.set("net/ipv6/conf/\(bridge.name)/disable_ipv6", "1")
+        }
+    }
+
+    private func settle(
+        _ space: Layout.Space, _ desired: HostNetwork, _ links: [String: Link]
+    ) async throws(Failure) {
+        let router = desired.routers.first { Names.router($0.id) == space.name }
+        let ports = desired.ports.filter { space.ports.contains($0.id) }
+        let addresses = addressPlan(space, desired)
+        let translation = router.map { Translation(router: $0, ports: ports).text() }
+        let wanted = "\(space) \(translation?.revision ?? "") \(addresses.map { "\($0)" } ?? "")"
+        if let known = settled[space.name], known.wanted == wanted, known.until > world.now { return }
+        if !Files.exists(Names.place(space.name)) {
+            try await run(["netns", "add", space.name])
+        }
+        try await batch(Plan.pairs(space, links, mark: mark))
+        if space.isRouter {
+            try await Spaces.set(
+                [
+                    "net/ipv4/ip_forward": "1", "net/ipv6/conf/all/forwarding": "1",
+                    "net/ipv4/conf/all/arp_ignore": "1",
+                    "net/ipv4/conf/all/arp_announce": "2",
+                ], in: space.name)
+        }
+        let inside = Link.read(try await read(["-n", space.name, "-j", "-d", "address", "show"]))
+        var routes = Route.read(
+            try await read(["-n", space.name, "-j", "route", "show"]), everything: "0.0.0.0/0")
+        if space.routes.contains(where: { $0.hop.contains(":") }) {
+            routes.formUnion(
+                Route.read(try await read(["-n", space.name, "-j", "-6", "route", "show"]), everything: "::/0"))
+        }
+        try await batch(Plan.inside(space, inside, routes, mark: mark), in: space.name)
+        if let translation {
+            try await load(translation.rules, translation.revision, family: "ip", table: "martlet", in: space.name)
+        }
+        if let addresses { try await servers.ensure(addresses) }
+        try await door.ensureOpen(space)
+        await forgetNeighbours(space, inside)
+        settled[space.name] = Settled(wanted: wanted, until: world.now + LinuxBridges.trust)
+    }
+
+    private func addressPlan(_ space: Layout.Space, _ desired: HostNetwork) -> AddressPlan? {
+        guard !space.isRouter, let network = desired.networks.first(where: { Names.dhcp($0.id) == space.name }),
+            let port = desired.ports.first(where: { space.ports.contains($0.id) })
+        else { return nil }
+        return AddressPlan(network, port, among: desired.ports, folder: folder + "/dhcp/" + network.id)
+    }
+
+    /// An address that has come to another router is not looked for at the old one's hardware.
+    private func forgetNeighbours(_ space: Layout.Space, _ before: [String: Link]) async {
+        for pair in space.pairs where pair.inner.hasPrefix("qg-") {
+            let new = pair.addresses.subtracting(before[pair.inner]?.addresses ?? [])
+            for address in new.compactMap({ IPNetwork($0)?.address }) where address.family == .v4 {
+                _ = try? await Program("ip", "neighbour", "flush", "to", address.description, "dev", pair.bridge)
+                    .outcome(by: LinuxBridges.name)
+            }
+        }
+    }
+
+    // MARK: Taking it away
+
+    private func removeSpaces(besides layout: Layout) async throws(Failure) {
+        let wanted = Set(layout.spaces.map(\.name))
+        for name in Folders.names(in: "/run/netns") where name.hasPrefix("qdhcp-") || name.hasPrefix("qrouter-") {
+            guard !wanted.contains(name) else { continue }
+            let links = try? Link.read(await read(["-n", name, "-j", "-d", "address", "show"]))
+            guard links?["lo"]?.alias == mark else { continue }
+            try await remove(name)
+        }
+    }
+
+    private func remove(_ space: String) async throws(Failure) {
+        settled[space] = nil
+        door.close(space)
+        if space.hasPrefix("qdhcp-") {
+            let own = folder + "/dhcp/" + space.dropFirst("qdhcp-".count)
+            try await servers.stop(own)
+            try await Program("rm", "-rf", "--", own).run(by: LinuxBridges.name)
+        }
+        try await run(["netns", "delete", space])
+    }
+
+    /// Without guests nothing is left behind.
+    package func rest(_ desired: HostNetwork) async {
+        guard !desired.ports.contains(where: { $0.host == host && $0.kind == .guest }) else { return }
+        // The task is cancelled by now, and what is tidied up here must not be.
+        await Task.detached { await self.takeDown() }.value
+    }
+
+    private func takeDown() async {
+        do throws(Failure) {
+            _ = try await converge(HostNetwork(networks: [], ports: [], groups: [], routers: []))
+            for family in ["inet", "bridge"] {
+                try await Program("nft", "delete", "table", family, table).run(by: LinuxBridges.name)
+            }
+        } catch {
+            log.warning("Some of the networks' devices are left: \(error)")
+        }
+    }
+
+    // MARK: ip
+
+    private func read(_ arguments: [String]) async throws(Failure) -> JSON {
+        let output = try await Program("ip", arguments).run(by: LinuxBridges.name).output
+        return output.isEmpty ? [] : try JSONReader.read(output)
+    }
+
+    private func run(_ arguments: [String]) async throws(Failure) {
+        try await Program("ip", arguments).run(by: LinuxBridges.name)
+    }
+
+    private func batch(_ lines: [String], in space: String? = nil) async throws(Failure) {
+        guard !lines.isEmpty else { return }
+        var program = Program("ip", (space.map { ["-n", $0] } ?? []) + ["-batch", "-"])
+        program.input = Array((lines.joined(separator: "\n") + "\n").utf8)
+        let outcome = try await program.outcome(by: LinuxBridges.name)
+        guard outcome.status == 0 else {
+            let first = outcome.complaint.split(separator: "\n").joined(separator: "; ")
+            throw .unavailable("ip could not carry out \(lines.count) lines: \(first)")
+        }
+    }
+}

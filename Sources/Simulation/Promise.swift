@@ -1,0 +1,171 @@
+import Base
+import ComputeNode
+import SQL
+import Workflow
+
+/// What holds of a cloud once nothing goes wrong any more and it has had time to settle, whatever has happened before.
+/// Each answers with what it finds broken.
+struct Promise: Sendable {
+    let name: String
+    let breaches: @Sendable (Sight) -> [String]
+
+    static let all: [Promise] = [
+        Promise(name: "nothing is stuck") { sight in
+            sight.servers.filter { !$0.isAtRest }.map { "server \($0.id) is \($0.status), \($0.task ?? "no task")" }
+                + sight.openRuns.map { "\($0.workflow) about \($0.subject) is \($0.direction) at \"\($0.step)\"" }
+        },
+        Promise(name: "what was acknowledged is there") { sight in
+            let ids = Set(sight.servers.map(\.id))
+            let known = sight.known.sorted { $0.key < $1.key }
+            let lost = known.filter { $0.value.standing == .there && !ids.contains($0.key) }
+            let kept = known.filter { $0.value.standing == .leaving && ids.contains($0.key) }
+            let networks = sight.knownNetworks.filter { $0.value == .there && !sight.networks.contains($0.key) }
+            let ports = sight.knownPorts.filter { known in
+                known.value == .there && !sight.ports.contains { $0.id == known.key }
+            }
+            let marks = sight.servers.filter { server in
+                guard let mark = sight.known[server.id]?.mark else { return false }
+                return server.mark != mark
+            }
+            return lost.map { "server \($0.key) is lost" } + kept.map { "server \($0.key) was deleted and is there" }
+                + networks.keys.sorted().map { "network \($0) is lost" }
+                + ports.keys.sorted().map { "port \($0) is lost" }
+                + marks.map { "server \($0.id) has forgotten what was written on it" }
+        },
+        Promise(name: "what is held is held by a server that is there") { sight in
+            let ids = Set(sight.servers.map(\.id))
+            let strays = sight.allocations.filter { !ids.contains($0.consumer) }
+            let without = sight.servers.filter { server in
+                server.hasHost && !sight.allocations.contains { $0.consumer == server.id && $0.host == server.host }
+            }
+            let doubled = Set(sight.allocations.map(\.consumer)).filter { consumer in
+                sight.allocations.count { $0.consumer == consumer } > 1
+            }
+            return strays.map { "\($0.host) holds something for \($0.consumer), which is not there" }
+                + without.map { "server \($0.id) on \($0.host ?? "") holds nothing" }
+                + doubled.sorted().map { "server \($0) holds something on several hosts" }
+        },
+        Promise(name: "guests are those of servers") { sight in
+            let strays = sight.guests.filter { guest in
+                !sight.servers.contains { $0.id == guest.id && $0.host == guest.host && $0.hasHost }
+            }
+            let missing = sight.servers.filter { server in
+                server.hasHost && !sight.guests.contains { $0.id == server.id && $0.host == server.host }
+            }
+            return strays.map { "\($0.host) has a guest \($0.id) of no server's" }
+                + missing.map { "server \($0.id) is \($0.status) and has no guest on \($0.host ?? "")" }
+        },
+        Promise(name: "servers are as their guests are") { sight in
+            sight.servers.compactMap { server in
+                guard let guest = sight.guests.first(where: { $0.id == server.id && $0.host == server.host }),
+                    let should = Sight.power[server.status], !should.contains(guest.power)
+                else { return nil }
+                return "server \(server.id) is \(server.status), its guest is \(guest.power)"
+            }
+        },
+        Promise(name: "ports belong to servers that are there") { sight in
+            let ids = Set(sight.servers.map(\.id))
+            return sight.ports.filter { !$0.device.isEmpty && !ids.contains($0.device) }
+                .map { "port \($0.id) belongs to \($0.device), which is not there" }
+        },
+        Promise(name: "what is counted adds up") { sight in
+            guard sight.countedServers != sight.servers.count else { return [] }
+            return ["\(sight.countedServers) servers are counted, and \(sight.servers.count) are there"]
+        },
+    ]
+}
+
+/// The cloud as it is at one moment, from outside and from inside.
+struct Sight: Sendable {
+    struct Server: Sendable {
+        let id: String
+        let status: String
+        let task: String?
+        let host: String?
+        let mark: String?
+
+        /// What no longer changes by itself.
+        var isAtRest: Bool { task == nil && Sight.ends.contains(status) }
+        /// Whether it has been built: one that could not be is nowhere.
+        var hasHost: Bool { status != "ERROR" && host != nil }
+    }
+
+    struct Holding: Sendable {
+        let host: String
+        let consumer: String
+    }
+
+    struct Guest: Sendable {
+        let host: String
+        let id: String
+        let power: PowerState
+    }
+
+    struct Port: Sendable {
+        let id: String
+        let device: String
+    }
+
+    var servers: [Server] = []
+    var openRuns: [Run] = []
+    var allocations: [Holding] = []
+    var guests: [Guest] = []
+    var ports: [Port] = []
+    var networks: [String] = []
+    var countedServers = 0
+    var known: [String: Customer.KnownServer] = [:]
+    var knownNetworks: [String: Customer.Standing] = [:]
+    var knownPorts: [String: Customer.Standing] = [:]
+
+    private static let ends: Set<String> = ["ACTIVE", "SHUTOFF", "PAUSED", "SUSPENDED", "ERROR"]
+    static let power: [String: [PowerState]] = [
+        "ACTIVE": [.running], "SHUTOFF": [.stopped, .crashed], "PAUSED": [.paused], "SUSPENDED": [.suspended],
+    ]
+
+    /// nil: the cloud doesn't answer.
+    static func of(_ customer: Customer) async throws(Failure) -> Sight? {
+        let site = customer.site
+        var sight = Sight()
+        sight.known = customer.servers
+        sight.knownNetworks = customer.networks
+        sight.knownPorts = customer.ports
+        guard let servers = await customer.list("/compute/v2.1/servers/detail", "servers"),
+            let ports = await customer.list("/network/v2.0/ports", "ports"),
+            let networks = await customer.list("/network/v2.0/networks", "networks"),
+            let providers = await customer.list("/placement/resource_providers", "resource_providers"),
+            let limits = await customer.ask("GET", "/compute/v2.1/limits"), limits.status == 200
+        else { return nil }
+        sight.servers = servers.map { server in
+            Server(
+                id: server["id"]?.string ?? "", status: server["status"]?.string ?? "",
+                task: server["OS-EXT-STS:task_state"]?.string, host: server["OS-EXT-SRV-ATTR:host"]?.string,
+                mark: server["metadata"]?["mark"]?.string)
+        }
+        // The network's own ports, those of its address servers, belong to no server.
+        let others = ports.filter { $0["device_owner"]?.string?.hasPrefix("network:") != true }
+        sight.ports = others.map { Port(id: $0["id"]?.string ?? "", device: $0["device_id"]?.string ?? "") }
+        sight.networks = networks.compactMap { $0["id"]?.string }
+        for provider in providers {
+            let id = provider["uuid"]?.string ?? ""
+            guard let answer = await customer.ask("GET", "/placement/resource_providers/\(id)/allocations"),
+                answer.status == 200
+            else { return nil }
+            for consumer in answer.json["allocations"]?.object?.members ?? [] {
+                sight.allocations.append(Holding(host: provider["name"]?.string ?? "", consumer: consumer.name))
+            }
+        }
+        sight.countedServers = Int(limits.json["limits"]?["absolute"]?["totalInstancesUsed"]?.integer ?? -1)
+        for node in site.nodes {
+            sight.guests += node.reports.map { Guest(host: node.size.host, id: $0.id.text, power: $0.power) }
+        }
+        sight.openRuns = try await site.look { try $0.runs(.forward) + $0.runs(.undoing) + $0.runs(.stuck) }
+        return sight
+    }
+}
+
+extension Customer {
+    fileprivate func list(_ target: String, _ name: String) async -> [JSON]? {
+        guard let answer = await ask("GET", target), answer.status == 200 else { return nil }
+        return answer.json[name]?.array
+    }
+}

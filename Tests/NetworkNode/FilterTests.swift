@@ -1,0 +1,88 @@
+import Base
+import Contracts
+import HTTP
+import Testing
+
+@testable import NetworkNode
+
+@Suite struct FilterTests {
+    private var rules: String { Filter(Example.cloud, host: "here", table: "t").text().rules }
+
+    @Test func rulesOfGroupsAreThere() {
+        #expect(rules.contains("ether type ip ip saddr 198.51.100.0/24 tcp dport 22-23 accept"))
+        #expect(rules.contains("ether type ip ip saddr @g4_44444444aaaa40008000000000000004 icmp type 8 icmp code 0"))
+        #expect(rules.contains("elements = { 10.7.0.3 }"))
+    }
+
+    @Test func aGuestSpeaksOnlyForItself() {
+        #expect(
+            rules.contains(
+                "ether saddr fa:16:3e:00:00:03 ether type arp arp saddr ether fa:16:3e:00:00:03 arp saddr ip { 10.7.0.3, 0.0.0.0 } accept"
+            ))
+        #expect(rules.contains("ether saddr fa:16:3e:00:00:03 ether type ip ip saddr { 10.7.0.3 } accept"))
+        #expect(rules.contains("fe80::f816:3eff:fe00:3"))
+    }
+
+    @Test func theSameWishHasTheSameNameAndAnotherAnother() {
+        let first = Filter(Example.cloud, host: "here", table: "t").text().revision
+        var other = Example.cloud
+        other.groups[0].rules.removeFirst()
+        #expect(Filter(Example.cloud, host: "here", table: "t").text().revision == first)
+        #expect(Filter(other, host: "here", table: "t").text().revision != first)
+    }
+
+    @Test func aGroupWithoutMemoryLetsNoAnswersThroughByItself() {
+        var cloud = Example.cloud
+        cloud.groups[0] = WireGroup(
+            id: Example.group, isStateful: false, rules: cloud.groups[0].rules, members: ["10.7.0.3"])
+        let rules = Filter(cloud, host: "here", table: "t").text().rules
+        #expect(!rules.contains("meta mark and"))
+        #expect(self.rules.contains("meta mark and"))
+    }
+
+    @Test func networksNeverShareAZone() {
+        let networks = (0..<2_000).map { "network \($0)" }
+        let zones = Filter.zones(networks)
+        #expect(Set(zones.values).count == 2_000)
+        #expect(zones.values.allSatisfy { (1...65_534).contains($0) })
+    }
+
+    @Test func floatingAddressesAreTranslatedBothWays() {
+        let text = Translation(router: Example.cloud.routers[0], ports: Array(Example.cloud.ports.dropFirst(2))).text()
+        #expect(text.rules.contains("dnat to ip daddr map { 203.0.113.3 : 10.7.0.3 }"))
+        #expect(text.rules.contains("oifname \"qg-dddddddd-11\" snat to ip saddr map { 10.7.0.3 : 203.0.113.3 }"))
+        #expect(text.rules.contains("oifname \"qg-dddddddd-11\" ip saddr != 203.0.113.2 snat to 203.0.113.2"))
+    }
+
+    @Test func guestsAreToldTheirAddressAndTheWay() {
+        let plan = AddressPlan(
+            Example.cloud.networks[0], Example.cloud.ports[1], among: Example.cloud.ports, folder: "/f")
+        #expect(
+            plan.hosts.contains("fa:16:3e:00:00:03,set:port-\(Example.guest.id),host-10-7-0-3.openstacklocal,10.7.0.3"))
+        #expect(plan.options.contains("tag:subnet-inner,option:router,10.7.0.1"))
+        #expect(
+            plan.options.contains(
+                "tag:subnet-inner,option:classless-static-route,169.254.169.254/32,10.7.0.2,0.0.0.0/0,10.7.0.1"))
+        #expect(plan.configuration.contains("dhcp-range=set:subnet-inner,10.7.0.0,static,255.255.255.0,86400s"))
+        #expect(plan.configuration.contains("dhcp-option-force=option:mtu,1450"))
+    }
+
+    @Test func metadataIsListedLikeFolders() async throws {
+        let files: JSON = [
+            "latest/meta-data/hostname": "first", "latest/meta-data/public-keys": "0=mine",
+            "latest/meta-data/public-keys/0/openssh-key": "ssh-rsa AAAA", "openstack/latest/meta_data.json": "{}",
+            "latest/user-data": ["base64": "/wA="],
+        ]
+        let read = { (path: String) async throws -> String in
+            let response = MetadataDoor.response(path, files)
+            return "\(response.status) " + String(decoding: try await response.collect(limit: 1_000), as: UTF8.self)
+        }
+        #expect(try await read("/") == "200 latest\nopenstack")
+        #expect(try await read("/latest/meta-data/") == "200 hostname\npublic-keys/")
+        #expect(try await read("/latest/meta-data/public-keys/") == "200 0=mine")
+        #expect(try await read("/latest/meta-data/public-keys/0/openssh-key") == "200 ssh-rsa AAAA")
+        #expect(try await read("/openstack/") == "200 latest")
+        #expect(MetadataDoor.response("/latest/nothing", files).status == 404)
+        #expect(try await MetadataDoor.response("/latest/user-data", files).collect(limit: 10) == [255, 0])
+    }
+}

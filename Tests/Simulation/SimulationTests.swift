@@ -1,0 +1,48 @@
+import Foundation
+import Testing
+
+/// The tool is a process of its own, for it has to be the only one that decides what happens when.
+@Suite struct SimulationTests {
+    /// Beside the tests' own bundle.
+    private var tool: String {
+        let bundle = CommandLine.arguments.first { $0.hasSuffix(".xctest") } ?? CommandLine.arguments[0]
+        return URL(fileURLWithPath: bundle).deletingLastPathComponent().appendingPathComponent("simulate").path
+    }
+
+    private func simulate(_ arguments: String...) throws -> (status: Int32, text: String) {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: tool)
+        process.arguments = arguments
+        let pipe = Pipe()
+        process.standardOutput = pipe
+        try process.run()
+        let text = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        return (process.terminationStatus, text)
+    }
+
+    @Test func theSameSeedIsTheSameHistory() throws {
+        let first = try simulate("--verbose", "42")
+        #expect(first.text.contains("seed 42: "))
+        #expect(try simulate("--verbose", "42").text == first.text)
+    }
+
+    @Test func anotherSeedIsAnotherHistory() throws {
+        let digests = try simulate("1", "2", "3").text.split(separator: "\n").compactMap { line in
+            line.split(separator: " ").last
+        }
+        #expect(Set(digests).count == 3)
+    }
+
+    @Test func everyPromiseIsKeptWhateverGoesWrong() throws {
+        let result = try simulate("1", "2", "3", "4", "5", "6", "7", "8")
+        #expect(result.status == 0, "\(result.text)")
+    }
+
+    /// Every workflow's own steps, so a new one is walked too.
+    @Test func aKillAtAnyStepLeavesNothingBehind() throws {
+        let result = try simulate("--walk")
+        #expect(result.status == 0, "\(result.text)")
+        #expect(result.text.contains("before \"build on the host\""))
+    }
+}
