@@ -15,13 +15,13 @@ enum DeclaredSettings {
         "identity.token.lifetime", .duration, default: .seconds(3_600), "How long a token is good for.",
         .between(.seconds(60), .seconds(30 * 86_400)))
     static let lockoutAttempts = Setting(
-        "identity.lockout.attempts", .integer, default: 0,
-        "How many failed logins in a row lock an account; 0 locks none.", .atLeast(0))
+        "identity.lockout.attempts", .integer, default: 2,
+        "How many failed logins in a row make an account rest; 0 lets it be tried without end.", .atLeast(0))
     static let lockoutDuration = Setting(
-        "identity.lockout.duration", .duration, default: .seconds(1_800), "How long an account stays locked.",
+        "identity.lockout.duration", .duration, default: .seconds(5), "How long it rests.",
         .atLeast(.seconds(1)))
     static let passwordHistory = Setting(
-        "identity.password.history", .integer, default: 0,
+        "identity.password.history", .integer, default: 2,
         "How many of a user's last passwords may not be chosen again, the current one included.", .between(0, 24))
     static let passwordMinimumAge = Setting(
         "identity.password.minimum_age", .duration, default: .zero,
@@ -64,11 +64,18 @@ enum DeclaredSettings {
     static let simulatedPace = Setting<SimulatedPace>(
         "simulated.pace", .choice, default: .quick, "How long simulated guests take: no time, or a believable one.")
 
+    static let stock = Setting(
+        "stock.create", .flag, default: true,
+        "Whether a new cloud starts with flavors, an image and a network for its first project.")
+    static let firstImage = Setting(
+        "stock.image", .optionalText, default: nil,
+        "The disk, in qcow2, that becomes a new cloud's first image. Usually the one that Guest/make-guest made.")
+
     static let all: [any AnySetting] = [
         scheduler, skippedFilters, simulatedPace,
         adminPassword, tokenLifetime, lockoutAttempts, lockoutDuration, passwordHistory, passwordMinimumAge,
         passwordLifetime, changeUponFirstUse, passwordPattern, passwordAdvice, allowsRescoping, networkMechanism,
-        networkUplinks, publicNetwork, publicRange,
+        networkUplinks, publicNetwork, publicRange, stock, firstImage,
     ]
 
     /// What the environment of this process says; variables that are none of these are somebody else's.

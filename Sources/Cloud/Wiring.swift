@@ -90,7 +90,8 @@ package struct Cloud: Sendable {
             ComputeNode(
                 host: host.name, hypervisor: host.hypervisor, bus: messages,
                 image: switchboard.neighbour("image", asker: "compute-node"),
-                network: switchboard.neighbour("network", asker: "compute-node"), tokens: identity,
+                network: switchboard.neighbour("network", asker: "compute-node"),
+                volume: switchboard.neighbour("volume", asker: "compute-node"), tokens: identity,
                 cache: settings.data.imageCache, world: world, log: log)
         }
 
@@ -111,7 +112,8 @@ package struct Cloud: Sendable {
             image: switchboard.neighbour("image", asker: "volume-node"), tokens: identity, world: world, log: log)
         let blockStorage = BlockStorage(volumes)
 
-        services = [identity.api, image.api, network.api, placement.api, compute.api, blockStorage.api]
+        let consoles = ConsoleProxy(database: database, world: world, bus: messages, loops: loops)
+        services = [identity.api, image.api, network.api, placement.api, compute.api, blockStorage.api, consoles.api]
         door = try Door(services, gateway: settings.gateway, authenticator: identity, world: world, log: log)
         switchboard.connect(door)
     }
@@ -121,8 +123,8 @@ package struct Cloud: Sendable {
         _ settings: CloudSettings, _ ground: Ground, _ loops: Loops, _ world: World
     ) async throws(Failure) -> [Ground.Host] {
         if let hosts = ground.hosts { return hosts }
-        let hypervisor = try await Hypervisors.make(settings, loops, world)
-        return [Ground.Host(name: settings.nodeName, hypervisor: hypervisor)]
+        let hypervisors = try await Hypervisors.make(settings, loops, world)
+        return zip(settings.nodeNames, hypervisors).map { Ground.Host(name: $0, hypervisor: $1) }
     }
 
     /// Each service's tables, in a history of its own.
@@ -192,6 +194,18 @@ package struct Cloud: Sendable {
         volumeNode.serve()
         do throws(Failure) { try await volumeNode.report() } catch {
             log.warning("A volume node could not report: \(error)")
+        }
+        if isNew, settings.isStocked { await stock() }
+    }
+
+    /// A cloud with empty shelves is one, too.
+    private func stock() async {
+        do throws(Failure) {
+            guard let token = try await identity.adminToken() else { return }
+            try await Stock(respond: { [door] in await door.respond(to: $0) }, token: token).fill(
+                image: settings.firstImage, hasPublicNetwork: settings.makesPublicNetwork)
+        } catch {
+            log.warning("The new cloud is not stocked: \(error)")
         }
     }
 

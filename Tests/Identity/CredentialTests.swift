@@ -31,7 +31,7 @@ import Testing
         #expect(kept.status == 201)
         let id = kept["credential"]?["id"]?.string ?? ""
         #expect(await home.send("GET", "/credentials/\(id)", token: ann.token)["credential"]?["blob"] == "very secret")
-        let stored = try await home.identity.database.read { try $0.credential(ID(id))?.sealed }
+        let stored = try await home.identity.database.read { try $0.credential(ID(id))?.sealed.text }
         #expect(stored?.contains("secret") == false)
         let bob = await home.makeMember("bob")
         #expect(await home.send("GET", "/credentials/\(id)", token: bob.token).status == 403)

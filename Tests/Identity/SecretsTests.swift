@@ -81,7 +81,8 @@ import Testing
         ]
         for body in bodies {
             do {
-                _ = try await home.identity.authenticate(body, receipt: nil)
+                let attempt = Attempt(identity: home.identity, request: HTTPRequest("POST", "/v3/auth/tokens"), url: "")
+                _ = try await home.identity.authenticate(body, attempt)
                 Issue.record("It should have been refused: \(body.text)")
             } catch {
                 for secret in SecretsTests.secrets + [token, "s3cr"] { #expect(!"\(error)".contains(secret)) }

@@ -115,6 +115,51 @@ import Testing
         }
     }
 
+    /// A shelf of three thousand books whose readers don't change threads for one.
+    private func withHastyShelf(_ body: (Database) async throws -> Void) async throws {
+        try await withTemporaryPath { path in
+            let database = try Database(.file(path), readsAtOnce: true)
+            try await database.migrate("library", Book.migrations, at: Moment(seconds: 0))
+            try await database.write { tx in for number in 0..<3_000 { try tx.insert("\(number)") } }
+            try await body(database)
+            await database.close()
+        }
+    }
+
+    @Test func aLongReadIsBegunAnewWhereItHindersNobody() async throws {
+        try await withHastyShelf { database in
+            let begun = Atomic(0)
+            func read(_ condition: SQL) async throws -> Int {
+                try await database.read { tx in
+                    begun.add(1, ordering: .relaxed)
+                    return try tx.ids(condition).count
+                }
+            }
+            let quick = try await read("id = '17'")
+            #expect(quick == 1)
+            #expect(begun.exchange(0, ordering: .relaxed) == 1)
+            let long = try await read("1 = 1")
+            #expect(long == 3_000)
+            #expect(begun.exchange(0, ordering: .relaxed) == 2)
+            let again = try await read("id = '18'")
+            #expect(again == 1)
+            #expect(begun.load(ordering: .relaxed) == 1)
+        }
+    }
+
+    @Test func aReadThatIsGivenUpLeavesNothingToTheNext() async throws {
+        try await withHastyShelf { database in
+            // Whoever hides the failure doesn't get away with half an answer.
+            let count = try await database.read { tx in (try? tx.ids().count) ?? -1 }
+            #expect(count == 3_000)
+            await #expect(throws: Failure.self) {
+                try await database.read { tx throws in try tx.run("DELETE FROM book") }
+            }
+            let left = try await database.read { try $0.count("SELECT COUNT(*) FROM book") }
+            #expect(left == 3_000)
+        }
+    }
+
     @Test func everyCommitIsSynced() async throws {
         try await Store.file.withDatabase { database in
             try await database.write { tx throws in

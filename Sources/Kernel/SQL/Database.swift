@@ -2,9 +2,9 @@ package import Base
 
 /// The store. Everything that touches it is a transaction that `read` or `write` gives to a closure.
 ///
-/// The closures run on the database's own threads, so that a request's loop never waits for a disk. They are plain
-/// functions of the transaction and should do nothing else, for others wait behind them. Whatever they throw comes out as
-/// a `Failure`.
+/// The closures run on the database's own threads, so that a request's loop never waits for a disk; only what SQLite can
+/// read in a moment may be read where it is asked for. They are plain functions of the transaction and should do nothing
+/// else, for others wait behind them. Whatever they throw comes out as a `Failure`.
 package final class Database: Sendable {
     /// Where the store is.
     package enum Location: Sendable {
@@ -22,10 +22,12 @@ package final class Database: Sendable {
 
     let engine: any Engine
 
-    package init(_ location: Location) throws(Failure) {
+    /// - Parameter readsAtOnce: whether SQLite reads on the thread that asks what takes but a moment. Then no closure may
+    ///   wait for anything.
+    package init(_ location: Location, readsAtOnce: Bool = false) throws(Failure) {
         switch location {
-        case .memory: engine = try SQLiteEngine(path: nil)
-        case .file(let path): engine = try SQLiteEngine(path: path)
+        case .memory: engine = try SQLiteEngine(path: nil, readsAtOnce: false)
+        case .file(let path): engine = try SQLiteEngine(path: path, readsAtOnce: readsAtOnce)
         case .mysql(let address): engine = try MySQLEngine(address)
         }
     }
@@ -38,11 +40,13 @@ package final class Database: Sendable {
 
     deinit { engine.stop() }
 
-    /// Sees one moment of the store from beginning to end, and changes nothing.
+    /// Sees one moment of the store from beginning to end, and changes nothing. What turns out to take long is begun anew
+    /// on another thread, so the closure may run twice.
     package func read<Value: Sendable>(
         _ body: @escaping @Sendable (Transaction) throws -> Value
     ) async throws(Failure) -> Value {
-        try await withCheckedContinuation { engine.read(Job($0, body)) }.get()
+        if let result = engine.readAtOnce(body) { return try result.get() }
+        return try await withUnsafeContinuation { engine.read(Job($0, body)) }.get()
     }
 
     /// Happens as a whole or not at all, and is durable when it returns: neither a crash nor a power failure undoes it.
@@ -53,7 +57,7 @@ package final class Database: Sendable {
     package func write<Value: Sendable>(
         repeatable: Bool = true, _ body: @escaping @Sendable (Transaction) throws -> Value
     ) async throws(Failure) -> Value {
-        try await withCheckedContinuation { engine.write(Job($0, body), repeatable: repeatable) }.get()
+        try await withUnsafeContinuation { engine.write(Job($0, body), repeatable: repeatable) }.get()
     }
 
     /// How much was done since the start.
@@ -77,6 +81,8 @@ extension Database {
 protocol Engine: Sendable {
     var counts: Database.Counts { get }
     func read(_ work: any Work)
+    /// Reads on the thread that asks. Nil when that can't be done in a moment: then it has to be `read`.
+    func readAtOnce<Value>(_ body: (Transaction) throws -> Value) -> Result<Value, Failure>?
     func write(_ work: any Work, repeatable: Bool)
     /// No more is taken in; what was is finished in the background.
     func stop()

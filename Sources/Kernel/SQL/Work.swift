@@ -11,11 +11,11 @@ protocol Work: AnyObject, Sendable {
 /// The work of one `read` or `write`, which keeps its value until the transaction is over.
 final class Job<Value: Sendable>: Work, @unchecked Sendable {  // handed from the caller to one thread, never shared
     private let body: @Sendable (Transaction) throws -> Value
-    private let caller: CheckedContinuation<Result<Value, Failure>, Never>
+    private let caller: UnsafeContinuation<Result<Value, Failure>, Never>
     private var value: Value?
 
     init(
-        _ caller: CheckedContinuation<Result<Value, Failure>, Never>,
+        _ caller: UnsafeContinuation<Result<Value, Failure>, Never>,
         _ body: @escaping @Sendable (Transaction) throws -> Value
     ) {
         self.caller = caller

@@ -35,7 +35,7 @@ package struct Conductor: Sendable {
         tools.bus.serve(ComputeMessages.choose) { try await scheduler.choose($0) }
         tools.bus.serve(ComputeMessages.describe) { reference in
             let server = try await tools.database.read { try $0.server(ID(reference.server)) }
-            guard server.host == reference.host else {
+            guard server.host == reference.host || server.particulars.headedFor == reference.host else {
                 throw Failure.conflict("Instance \(server.id) is not to be on \(reference.host ?? "an unnamed host").")
             }
             return server.told

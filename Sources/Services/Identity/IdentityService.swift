@@ -51,6 +51,7 @@ package struct Identity: Sendable {
         RoleAssignment.endpoints, RegisteredLimit.endpoints, Limit.endpoints, PolicyDocument.endpoints,
         EndpointGroup.endpoints, DomainConfiguration.endpoints, Revocation.endpoints, ApplicationCredential.endpoints,
         OwnedAccessRule.endpoints, Trust.endpoints, Credential.endpoints, EC2Key.endpoints, SignedRequest.endpoints,
+        Consumer.endpoints, OAuth.endpoints,
     ].flatMap { $0 }
 
     package static let migrations: [Migration] = [
@@ -58,6 +59,7 @@ package struct Identity: Sendable {
         Role.created, Assignment.created, Revocation.created, RegisteredLimit.created, Limit.created,
         PolicyDocument.created, EndpointGroup.created, DomainConfiguration.created, OwnedAccessRule.created,
         ApplicationCredential.created, Trust.created, Credential.created, Changes.created,
+        Consumer.created, RequestToken.created, AccessToken.created,
     ]
 }
 

@@ -83,10 +83,10 @@ extension Call<Identity> {
     }
 
     /// The link of the request itself, as lists show it.
-    var ownLink: String {
-        let query = request.query.map { "?" + $0 } ?? ""
-        return link(request.path.droppingService(exchange.base)) + query
-    }
+    var ownLink: String { ownURL + (request.query.map { "?" + $0 } ?? "") }
+
+    /// The same without the query.
+    var ownURL: String { link(request.path.droppingService(exchange.base)) }
 }
 
 extension String {

@@ -23,11 +23,17 @@ extension Identity {
             do throws(Failure) {
                 try await follow()
                 if looks % Identity.refreshKeysEvery == 0 { try await refreshKeys(on: pool) }
-                if looks % Identity.tidyEvery == 0 { try await tokens.tidy() }
+                if looks % Identity.tidyEvery == 0 { try await tidy() }
             } catch {
                 report(error)
             }
         }
+    }
+
+    private func tidy() async throws(Failure) {
+        try await tokens.tidy()
+        let now = world.now
+        try await database.write { try $0.deleteOAuthTokens(endingBefore: now) }
     }
 
     /// Takes in what other processes have changed, if anything. One read of one row when nothing has.

@@ -47,6 +47,10 @@ package struct JSONWriter: ~Copyable {
     /// An array with one element for each thing.
     package mutating func array<T>(_ name: String, of things: some Sequence<T>, _ each: (T, inout JSONWriter) -> Void) {
         key(name)
+        array(of: things, each)
+    }
+
+    package mutating func array<T>(of things: some Sequence<T>, _ each: (T, inout JSONWriter) -> Void) {
         open(UInt8(ascii: "["))
         for thing in things { each(thing, &self) }
         close(UInt8(ascii: "]"))
@@ -173,7 +177,7 @@ package struct JSONWriter: ~Copyable {
     }
 
     /// A value that is JSON already.
-    package mutating func raw(_ json: some Sequence<UInt8>) {
+    package mutating func raw(_ json: [UInt8]) {
         separate()
         bytes.append(contentsOf: json)
     }

@@ -30,6 +30,9 @@ final class MySQLEngine: Engine {
     var counts: Database.Counts { tally.counts }
 
     func read(_ work: any Work) { put(Turn(work: work, readOnly: true, repeatable: true)) }
+    /// A server is never answered by in a moment.
+    func readAtOnce<Value>(_ body: (Transaction) throws -> Value) -> Result<Value, Failure>? { nil }
+
     func write(_ work: any Work, repeatable: Bool) { put(Turn(work: work, readOnly: false, repeatable: repeatable)) }
 
     private func put(_ turn: Turn) {

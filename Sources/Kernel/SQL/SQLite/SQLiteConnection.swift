@@ -3,13 +3,21 @@ import CSQLite
 
 /// A connection to a SQLite database. Confined to one thread at a time, so SQLite's own locks are off.
 final class SQLiteConnection: Connection {
-    enum Role { case writer, reader }
+    enum Role {
+        case writer, reader
+        /// Reads on other people's threads, so it doesn't wait and gives up what takes long.
+        case bystander
+    }
 
     let dialect = Dialect.sqlite
     private let handle: OpaquePointer
     private var statements = StatementCache<SQLiteStatement>()
     /// Pages in the write-ahead log after the last commit, as SQLite tells its hook.
     private let logPages = UnsafeMutablePointer<Int32>.allocate(capacity: 1)
+
+    /// What a bystander may still do of the read that it is at, in steps of SQLite's machine.
+    private let patience = UnsafeMutablePointer<Int32>.allocate(capacity: 1)
+    private let isPatient: Bool
 
     /// How much of the log the last checkpoint was about.
     private var pagesMoved: Int32 = 0
@@ -25,6 +33,8 @@ final class SQLiteConnection: Connection {
             throw .unavailable("The database \(path ?? "in memory") cannot be opened: \(reason).")
         }
         handle = opened
+        isPatient = role != .bystander
+        patience.initialize(to: 0)
         logPages.initialize(to: 0)
         do throws(Failure) {
             try setUp(role)
@@ -34,7 +44,10 @@ final class SQLiteConnection: Connection {
         }
     }
 
-    deinit { logPages.deallocate() }
+    deinit {
+        logPages.deallocate()
+        patience.deallocate()
+    }
 
     /// The last connection to close moves the whole log into the database file.
     func close() {
@@ -43,7 +56,7 @@ final class SQLiteConnection: Connection {
     }
 
     private func setUp(_ role: Role) throws(Failure) {
-        sqlite3_busy_timeout(handle, 5_000)
+        sqlite3_busy_timeout(handle, role == .bystander ? 0 : 5_000)
         try run("PRAGMA journal_mode = WAL")
         try run("PRAGMA synchronous = FULL")
         try run("PRAGMA foreign_keys = ON")
@@ -64,11 +77,24 @@ final class SQLiteConnection: Connection {
         case .reader:
             try run("PRAGMA cache_size = -4096")
             try run("PRAGMA query_only = ON")
+        case .bystander:
+            try run("PRAGMA cache_size = -4096")
+            try run("PRAGMA query_only = ON")
+            sqlite3_progress_handler(
+                handle, SQLiteConnection.stepsAtOnce,
+                { patience in
+                    guard let patience = patience?.assumingMemoryBound(to: Int32.self) else { return 1 }
+                    patience.pointee -= SQLiteConnection.stepsAtOnce
+                    return patience.pointee < 0 ? 1 : 0
+                }, patience)
+            // Takes the schema in, so that the first who asks doesn't wait for that.
+            try run("SELECT COUNT(*) FROM sqlite_master")
         }
     }
 
     func prepared(_ text: String) throws(Failure) -> any Statement {
         if let statement = statements.find(text) {
+            if statement.isLong, !isPatient { throw giveUp(text) }
             return statement.isFree ? statement : try prepare(text, kept: false)
         }
         let statement = try prepare(text, kept: true)
@@ -82,6 +108,22 @@ final class SQLiteConnection: Connection {
         let result = sqlite3_prepare_v3(handle, dialect.words(for: text), -1, flags, &statement, nil)
         guard result == SQLITE_OK, let statement else { throw SQLiteConnection.failure(result, in: text, of: handle) }
         return SQLiteStatement(statement, of: handle, text: text)
+    }
+
+    // MARK: Bystanders
+
+    /// Some 200 µs of SQLite's work at most; what it reads from a disk comes on top, once.
+    private static let stepsOfARead: Int32 = 4_000
+    private static let stepsAtOnce: Int32 = 500
+
+    func beginPatience() { patience.pointee = SQLiteConnection.stepsOfARead }
+
+    /// Whether the read that it was at is to be done elsewhere, whatever came of it.
+    var hasGivenUp: Bool { patience.pointee < 0 }
+
+    private func giveUp(_ text: String) -> Failure {
+        patience.pointee = -1
+        return SQLiteConnection.failure(SQLITE_INTERRUPT, in: text, of: handle)
     }
 
     func control(_ text: String) throws(Failure) { try run(text) }

@@ -20,6 +20,9 @@ final class SQLiteInPlace: Engine {
     var counts: Database.Counts { tally.counts }
 
     func read(_ work: any Work) { serve(.read(work), work) }
+    /// Everything is done at once here anyway.
+    func readAtOnce<Value>(_ body: (Transaction) throws -> Value) -> Result<Value, Failure>? { nil }
+
     func write(_ work: any Work, repeatable: Bool) { serve(.write(work), work) }
 
     private func serve(_ turn: SQLiteWriter.Turn, _ work: any Work) {

@@ -7,6 +7,8 @@ final class SQLiteStatement: Statement {
     private(set) var columns: ColumnNames
     /// Whether nobody is stepping through it just now.
     private(set) var isFree = true
+    /// Whether it was once given up for taking long.
+    private(set) var isLong = false
     private let handle: OpaquePointer
     private let connection: OpaquePointer
     private var changesBefore: Int32 = 0
@@ -70,6 +72,9 @@ final class SQLiteStatement: Statement {
             if Int(sqlite3_column_count(handle)) != columns.count { columns = SQLiteStatement.names(handle) }
             return true
         case SQLITE_DONE: return false
+        case SQLITE_INTERRUPT:
+            isLong = true
+            throw SQLiteConnection.failure(SQLITE_INTERRUPT, in: text, of: connection)
         case let code: throw SQLiteConnection.failure(code, in: text, of: connection)
         }
     }

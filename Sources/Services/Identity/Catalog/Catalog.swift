@@ -3,7 +3,7 @@ import SQL
 import Synchronization
 
 /// Which services there are and where they answer, as tokens carry it.
-struct Catalog: Sendable {
+final class Catalog: Sendable {
     struct Entry: Sendable {
         let service: CatalogService
         let endpoints: [CatalogEndpoint]
@@ -12,12 +12,46 @@ struct Catalog: Sendable {
     let entries: [Entry]
     /// The projects that are shown a part of it, each with that part.
     let parts: [String: Set<ID<CatalogEndpoint>>]
+    private let asksForProject: Bool
+    private let asksForUser: Bool
+    /// As it was written for those who saw it last. Most see the same.
+    private let written = Mutex<[Reader: [UInt8]]>([:])
+
+    private struct Reader: Hashable {
+        let project: String?
+        let user: String?
+    }
+
+    /// Some 4 KB each.
+    private static let memoryLimit = 1_000
+
+    init(entries: [Entry], parts: [String: Set<ID<CatalogEndpoint>>]) {
+        self.entries = entries
+        self.parts = parts
+        let urls = entries.flatMap(\.endpoints).map(\.url)
+        asksForProject = urls.contains { $0.contains("(project_id)") || $0.contains("(tenant_id)") }
+        asksForUser = urls.contains { $0.contains("(user_id)") }
+    }
 }
 
 extension Catalog {
     /// As one project and user see it, with their ids in the URLs that ask for them.
     func write(_ name: String, to json: inout JSONWriter, project: String?, user: String) {
-        json.array(name, of: entries(shownTo: project)) { entry, json in
+        let isProjectSeen = asksForProject || (project.map { parts[$0] != nil } ?? false)
+        let reader = Reader(project: isProjectSeen ? project : nil, user: asksForUser ? user : nil)
+        json.key(name)
+        if let known = written.withLock({ $0[reader] }) { return json.raw(known) }
+        let bytes = text(project: project, user: user)
+        written.withLock { written in
+            if written.count >= Catalog.memoryLimit { written.removeAll(keepingCapacity: true) }
+            written[reader] = bytes
+        }
+        json.raw(bytes)
+    }
+
+    private func text(project: String?, user: String) -> [UInt8] {
+        var json = JSONWriter(capacity: 4_096)
+        json.array(of: entries(shownTo: project)) { entry, json in
             json.object { json in
                 json.array("endpoints") { json in
                     for endpoint in entry.endpoints {
@@ -36,6 +70,7 @@ extension Catalog {
                 json.put("name", entry.service.name ?? "")
             }
         }
+        return json.finish()
     }
 }
 

@@ -1,5 +1,6 @@
 import Base
 import Crypto
+import SQL
 
 /// Something secret that belongs to a user: keys for EC2, the seed of one-time passwords, whatever a client calls one.
 struct Credential: Resource, Hashable {
@@ -11,7 +12,7 @@ struct Credential: Resource, Hashable {
     let project: ID<Project>?
     let type: String
     /// The secret as it is kept: sealed, so that a stolen database is of no use.
-    var sealed: String
+    var sealed: Sealed
     var extra: Extra
 }
 
@@ -44,24 +45,37 @@ extension Credential {
     }
 }
 
+/// A secret as it is kept. What may be shown is made of it by whoever has the keys.
+struct Sealed: Hashable, Sendable, SQL.Bindable {
+    let text: String
+
+    var bound: SQL.Value { .text(text) }
+}
+
+extension Row {
+    func sealed(_ column: StaticString) throws(Failure) -> Sealed { Sealed(text: try text(column)) }
+}
+
 /// Seals secrets for the store and opens them again.
 struct CredentialSeal: Sendable {
     let keys: any TokenKeys
     let chance: any Chance
 
-    func seal(_ blob: String, now: Moment) -> String {
-        keys.keys.seal(Array(blob.utf8), at: now, chance: chance)
+    func seal(_ secret: String, now: Moment) -> Sealed {
+        Sealed(text: keys.keys.seal(Array(secret.utf8), at: now, chance: chance))
     }
 
     /// Nil when none of the keys sealed it.
-    func open(_ credential: Credential) -> String? {
-        keys.keys.open(credential.sealed).map { String(decoding: $0.payload, as: UTF8.self) }
+    func open(_ sealed: Sealed) -> String? {
+        keys.keys.open(sealed.text).map { String(decoding: $0.payload, as: UTF8.self) }
     }
 
-    func reveal(_ credential: Credential) throws(Failure) -> String {
-        guard let blob = open(credential) else {
-            throw .bug("Credential \(credential.id) was sealed with a key that is not here.")
-        }
-        return blob
+    func open(_ credential: Credential) -> String? { open(credential.sealed) }
+
+    func reveal(_ sealed: Sealed) throws(Failure) -> String {
+        guard let secret = open(sealed) else { throw .bug("A secret was sealed with a key that is not here.") }
+        return secret
     }
+
+    func reveal(_ credential: Credential) throws(Failure) -> String { try reveal(credential.sealed) }
 }

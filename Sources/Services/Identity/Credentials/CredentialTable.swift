@@ -24,7 +24,7 @@ extension Credential {
     init(_ row: borrowing Row) throws(Failure) {
         self.init(
             id: try row.id("id"), user: try row.id("user_id"), project: try row.optionalID("project_id"),
-            type: try row.text("type"), sealed: try row.text("sealed"), extra: try row.extra("extra"))
+            type: try row.text("type"), sealed: try row.sealed("sealed"), extra: try row.extra("extra"))
     }
 }
 

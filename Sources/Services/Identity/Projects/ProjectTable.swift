@@ -153,6 +153,7 @@ extension Transaction {
     func deleteProject(_ id: ID<Project>) throws(Failure) {
         try run("DELETE FROM assignment WHERE target_kind = 'project' AND target_id = \(id)")
         try deleteTrusts(onProject: id)
+        try deleteOAuthTokens(onProject: id)
         try deleteApplicationCredentials(onProject: id)
         try deleteCredentials(onProject: id)
         try run("DELETE FROM project_tag WHERE project_id = \(id)")

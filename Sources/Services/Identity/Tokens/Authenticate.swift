@@ -1,5 +1,6 @@
 import API
 import Base
+import HTTP
 import SQL
 
 /// What comes of an attempt to authenticate that wasn't refused.
@@ -12,15 +13,16 @@ enum Authenticated: Sendable {
 extension Identity {
     /// From the body of `POST /v3/auth/tokens` to a token.
     ///
-    /// - Parameter receipt: what an earlier attempt brought, when that one wasn't enough.
-    func authenticate(_ body: JSON, receipt: String?) async throws(Failure) -> Authenticated {
+    /// It may bring the receipt of an earlier attempt, when that one wasn't enough.
+    func authenticate(_ body: JSON, _ attempt: Attempt) async throws(Failure) -> Authenticated {
         guard let auth = body["auth"] else { throw .field("auth", "is required") }
-        let proofs = try await prove(auth["identity"])
+        let proofs = try await attempt.prove(auth["identity"])
         guard let user = proofs.first?.user, proofs.allSatisfy({ $0.user == user }) else { throw .noToken }
         let parent = proofs.lazy.compactMap(\.token).first
-        let methods = try methods(of: proofs, after: receipt)
+        let methods = try methods(of: proofs, after: attempt.request.headers["openstack-auth-receipt"])
         let wish = Wish(
             user: user, parent: parent, credential: proofs.lazy.compactMap(\.applicationCredential).first,
+            accessToken: proofs.lazy.compactMap(\.accessToken).first,
             scope: auth["scope"], now: world.now)
         let (account, grant) = try await database.read { tx in
             let account = try tx.user(user)
@@ -59,6 +61,7 @@ struct Wish: Sendable {
     let user: ID<User>
     let parent: Token?
     let credential: ApplicationCredential?
+    let accessToken: AccessToken?
     let scope: JSON?
     let now: Moment
 }
@@ -81,6 +84,12 @@ extension Transaction {
             return Grant(
                 target: .project(credential.project), delegation: .applicationCredential(credential.id),
                 ends: credential.expires)
+        }
+        if let token = wish.accessToken {
+            guard wish.scope == nil else {
+                throw Failure(.unauthenticated, "An access token is good for the project that it was given for.")
+            }
+            return Grant(target: .project(token.project), delegation: .accessToken(token.id), ends: token.expires)
         }
         guard let scope = wish.scope else { return Grant(target: try defaultTarget(of: wish.user)) }
         if scope.string == "unscoped" || scope["unscoped"] != nil { return Grant(target: .unscoped) }

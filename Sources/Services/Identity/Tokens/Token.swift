@@ -25,6 +25,7 @@ struct Token: Sendable {
     enum Delegation: Sendable {
         case trust(Trust)
         case applicationCredential(ApplicationCredential)
+        case accessToken(AccessToken)
     }
 }
 
@@ -49,6 +50,7 @@ extension Token {
         case .trust(let trust): delegations.append(.trust(trust.id.text))
         case .applicationCredential(let credential):
             delegations.append(.applicationCredential(isUnrestricted: credential.isUnrestricted))
+        case .accessToken: delegations.append(.signature)
         case nil: break
         }
         if content.methods.contains(.ec2credential) { delegations.append(.signature) }
@@ -87,6 +89,7 @@ struct TokenContent: Sendable, Hashable {
     enum Delegation: Sendable, Hashable {
         case trust(ID<Trust>)
         case applicationCredential(ID<ApplicationCredential>)
+        case accessToken(ID<AccessToken>)
     }
 
     /// The mark that all tokens share that were made from one another.

@@ -64,8 +64,8 @@ extension Rule {
 
 extension Token {
     static func issue(_ call: Call<Identity>) async throws(Failure) -> Reply {
-        let receipt = call.request.headers["openstack-auth-receipt"]
-        switch try await call.service.authenticate(call.body, receipt: receipt) {
+        let attempt = Attempt(identity: call.service, request: call.request, url: call.ownURL)
+        switch try await call.service.authenticate(call.body, attempt) {
         case .token(let token): return try await document(token, call, status: 201)
         case .receipt(let receipt, let user): return try await document(receipt, of: user, call)
         }
@@ -225,6 +225,11 @@ extension Token.Delegation {
                 json.object("trustor_user") { $0.put("id", trust.trustor) }
                 json.object("trustee_user") { $0.put("id", trust.trustee) }
                 json.put("impersonation", trust.impersonates)
+            }
+        case .accessToken(let token):
+            json.object("OS-OAUTH1") { json in
+                json.put("access_token_id", token.id)
+                json.put("consumer_id", token.consumer)
             }
         case .applicationCredential(let credential):
             json.object("application_credential") { json in

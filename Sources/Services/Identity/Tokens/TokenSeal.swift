@@ -32,6 +32,7 @@ extension TokenContent {
         case domain = 1
         case project = 2
         case trust = 3
+        case accessToken = 7
         case system = 8
         case applicationCredential = 9
     }
@@ -47,10 +48,13 @@ extension TokenContent {
         case .domain(let id): return TokenContent.packed(.domain, head + [MessagePack(bareID: id.text)] + tail)
         case .system: return TokenContent.packed(.system, head + ["all"] + tail)
         case .project(let id):
-            let parts = head + [MessagePack(id: id.text)] + tail
+            let project = MessagePack(id: id.text)
+            let parts = head + [project] + tail
             switch delegation {
             case nil: return TokenContent.packed(.project, parts)
             case .trust(let trust): return TokenContent.packed(.trust, parts + [MessagePack(bareID: trust.text)])
+            case .accessToken(let token):
+                return TokenContent.packed(.accessToken, head + [project, MessagePack(id: token.text)] + tail)
             case .applicationCredential(let credential):
                 return TokenContent.packed(.applicationCredential, parts + [MessagePack(id: credential.text)])
             }
@@ -76,6 +80,10 @@ extension TokenContent {
         case .project, .trust, .applicationCredential:
             guard let id = parts.popFirst()?.id else { return nil }
             target = .project(ID(id))
+        case .accessToken:
+            guard let id = parts.popFirst()?.id, let token = parts.popFirst()?.id else { return nil }
+            target = .project(ID(id))
+            delegation = .accessToken(ID(token))
         }
         guard let expires = parts.popFirst()?.seconds, let audit = parts.popFirst()?.array else { return nil }
         switch version {

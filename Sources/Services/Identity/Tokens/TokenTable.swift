@@ -36,6 +36,11 @@ extension Transaction {
                 !credential.isExpired(at: now)
             else { throw .noToken }
             return .applicationCredential(credential)
+        case .accessToken(let id):
+            guard let token = try accessToken(id), token.user == content.user, !token.isExpired(at: now) else {
+                throw .noToken
+            }
+            return .accessToken(token)
         }
     }
 
@@ -72,6 +77,7 @@ extension Transaction {
         case (let target, .applicationCredential(let credential)):
             let lent = Set(credential.roles.map(\.id))
             return try roles(of: content.user, on: target.assigned).filter { lent.contains($0.id) }
+        case (_, .accessToken(let token)): return try roles(under: token)
         case (let target, nil): return try roles(of: content.user, on: target.assigned)
         }
     }

@@ -124,6 +124,7 @@ extension Transaction {
     /// All that is the user's, or granted to them, goes with them.
     func deleteUser(_ id: ID<User>) throws(Failure) {
         try deleteTrusts(ofUser: id)
+        try deleteOAuthTokens(ofUser: id)
         try deleteApplicationCredentials(ofUser: id)
         try deleteAccessRules(ofUser: id)
         try deleteCredentials(ofUser: id)

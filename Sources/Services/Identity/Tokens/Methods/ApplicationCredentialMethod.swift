@@ -3,7 +3,8 @@ import SQL
 
 extension AuthenticationMethod {
     /// `{"id": …, "secret": …}`, or its name and its user instead of the id.
-    static let applicationCredential = AuthenticationMethod(method: .applicationCredential) { data, path, identity in
+    static let applicationCredential = AuthenticationMethod(method: .applicationCredential) { data, path, attempt in
+        let identity = attempt.identity
         guard let secret = data["secret"]?.string else { throw Failure.field("\(path).secret", "is required") }
         let found = try await identity.find(data, path)
         guard let (credential, hash) = found else {

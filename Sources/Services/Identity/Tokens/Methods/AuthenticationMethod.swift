@@ -1,12 +1,21 @@
 import Base
+import HTTP
 import SQL
 
 /// A way of showing who one is: what stands under its name in `auth.identity`, made into a proof.
 struct AuthenticationMethod: Sendable {
     let method: TokenMethod
-    let prove: @Sendable (_ data: JSON, _ path: String, Identity) async throws -> Proof
+    let prove: @Sendable (_ data: JSON, _ path: String, Attempt) async throws -> Proof
 
-    static let all: [AuthenticationMethod] = [.password, .token, .applicationCredential, .totp]
+    static let all: [AuthenticationMethod] = [.password, .token, .applicationCredential, .totp, .oauth1]
+}
+
+/// A request that is to prove something, and who looks at it.
+struct Attempt: Sendable {
+    let identity: Identity
+    let request: HTTPRequest
+    /// Where it came to.
+    let url: String
 }
 
 /// Somebody has shown who they are.
@@ -17,9 +26,11 @@ struct Proof: Sendable {
     var token: Token?
     /// The application credential that was shown, which also says where to.
     var applicationCredential: ApplicationCredential?
+    /// What somebody lent the consumer that signed the request.
+    var accessToken: AccessToken?
 }
 
-extension Identity {
+extension Attempt {
     /// What each of the methods that a body names proves.
     func prove(_ identity: JSON?) async throws(Failure) -> [Proof] {
         guard let identity, let names = identity["methods"]?.array?.compactMap(\.string), !names.isEmpty else {

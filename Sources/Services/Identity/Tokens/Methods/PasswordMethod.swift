@@ -3,7 +3,8 @@ import SQL
 
 extension AuthenticationMethod {
     /// `{"user": {"id": …, "password": …}}`
-    static let password = AuthenticationMethod(method: .password) { data, path, identity in
+    static let password = AuthenticationMethod(method: .password) { data, path, attempt in
+        let identity = attempt.identity
         guard let user = data["user"] else { throw Failure.field("\(path).user", "is required") }
         guard let password = user["password"]?.string else {
             throw Failure.field("\(path).user.password", "is required")

@@ -4,7 +4,8 @@ import SQL
 
 extension AuthenticationMethod {
     /// `{"user": {"id": …, "passcode": …}}`: six digits by the clock, from a secret that is kept as a credential.
-    static let totp = AuthenticationMethod(method: .totp) { data, path, identity in
+    static let totp = AuthenticationMethod(method: .totp) { data, path, attempt in
+        let identity = attempt.identity
         guard let user = data["user"] else { throw Failure.field("\(path).user", "is required") }
         guard let passcode = user["passcode"]?.string else {
             throw Failure.field("\(path).user.passcode", "is required")

@@ -2,13 +2,14 @@ import Base
 
 extension AuthenticationMethod {
     /// `{"id": …}`: a token for another scope. It ends when the first one does.
-    static let token = AuthenticationMethod(method: .token) { data, path, identity in
+    static let token = AuthenticationMethod(method: .token) { data, path, attempt in
+        let identity = attempt.identity
         guard let text = data["id"]?.string else { throw Failure.field("\(path).id", "is required") }
         let token = try await identity.tokens.subject(text)
         // What was lent to somebody is not theirs to make more of.
         switch token.delegation {
         case .trust: throw Failure.noExchange("a trust-scoped token")
-        case .applicationCredential: throw Failure.noExchange("a delegated token")
+        case .applicationCredential, .accessToken: throw Failure.noExchange("a delegated token")
         case nil: break
         }
         guard !token.content.methods.contains(.ec2credential) else { throw Failure.noExchange("a delegated token") }
