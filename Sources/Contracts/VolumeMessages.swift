@@ -8,12 +8,12 @@ package enum VolumeMessages {
         topic: "volume-control", name: "report the volume node")
 
     // To a volume node. Each may be said twice.
-    package static let ensureVolume = Message<VolumeOrder, StoredThing>(topic: "volume-node", name: "make the volume")
+    package static let ensureVolume = Message<FillOrder, StoredThing>(topic: "volume-node", name: "make the volume")
     package static let ensureSnapshot = Message<CopyOrder, StoredThing>(topic: "volume-node", name: "make the snapshot")
     package static let ensureBackup = Message<CopyOrder, StoredThing>(topic: "volume-node", name: "make the backup")
     package static let remove = Message<StoredName, Nothing>(topic: "volume-node", name: "remove what is stored")
     package static let extend = Message<ExtendOrder, StoredThing>(topic: "volume-node", name: "extend the volume")
-    package static let overwrite = Message<VolumeOrder, StoredThing>(
+    package static let overwrite = Message<FillOrder, StoredThing>(
         topic: "volume-node", name: "fill the volume anew")
     package static let describe = Message<StoredName, StoredThing>(
         topic: "volume-node", name: "describe what is stored")
@@ -77,7 +77,7 @@ package enum VolumeSource: JSONCoded {
     }
 }
 
-package struct VolumeOrder: JSONCoded {
+package struct FillOrder: JSONCoded {
     package let volume: String
     package let sizeGB: Int
     package let source: VolumeSource

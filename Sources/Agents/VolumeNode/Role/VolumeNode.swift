@@ -64,7 +64,7 @@ package struct VolumeNode: Sendable {
     /// A host that isn't this one.
     private func other(_ name: String) -> String? { name == host ? nil : name }
 
-    private func make(_ order: VolumeOrder, anew: Bool) async throws(Failure) -> StoredThing {
+    private func make(_ order: FillOrder, anew: Bool) async throws(Failure) -> StoredThing {
         let name = StoredName(.volume, order.volume)
         // Told again, it doesn't fetch an image for nothing.
         if !anew {

@@ -75,7 +75,7 @@ enum CreateVolume: Workflow {
             }
         }
         guard let host = volume.host else { throw Failure.bug("A volume is to be made nowhere.") }
-        let order = VolumeOrder(volume: id.text, sizeGB: volume.size, source: source)
+        let order = FillOrder(volume: id.text, sizeGB: volume.size, source: source)
         _ = try await tools.ask(VolumeMessages.ensureVolume, at: host, order)
     }
 

@@ -136,7 +136,7 @@ enum ReimageVolume: Workflow {
         let volume = try await tools.database.read { try $0.volume(id) }
         guard let host = volume.host else { throw Failure.bug("A volume that lies nowhere is to be filled.") }
         let source = VolumeSource.image(id: state.image, user: state.user, project: state.project)
-        let order = VolumeOrder(volume: id.text, sizeGB: volume.size, source: source)
+        let order = FillOrder(volume: id.text, sizeGB: volume.size, source: source)
         _ = try await tools.ask(VolumeMessages.overwrite, at: host, order)
     }
 

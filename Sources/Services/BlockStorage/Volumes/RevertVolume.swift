@@ -38,7 +38,7 @@ enum RevertVolume: Workflow {
         let (id, snapshot) = (state.volume, state.snapshot)
         let volume = try await tools.database.read { try $0.volume(id) }
         guard let host = volume.host else { throw Failure.bug("A volume that lies nowhere is to be reverted.") }
-        let order = VolumeOrder(
+        let order = FillOrder(
             volume: id.text, sizeGB: volume.size, source: .stored(StoredName(.snapshot, snapshot.text)))
         _ = try await tools.ask(VolumeMessages.overwrite, at: host, order)
     }
