@@ -55,7 +55,7 @@ let package = Package(
         kernel("IO", "Base", "COpenSSLTLS", "CSystem"),
         kernel("Trace", "Base"),
         kernel("Programs", "Base", "CSystem", "IO", "Trace"),
-        kernel("SQL", "Base", "CMariaDB", "CSQLite"),
+        kernel("SQL", "Base", "CMariaDB", "CSQLite", "Trace"),
         kernel("HTTP", "Base", "IO", "COpenSSLTLS"),
         kernel("Policy", "Base", "SQL"),
         kernel("Bus", "Base", "Trace"),

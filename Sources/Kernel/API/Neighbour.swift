@@ -108,7 +108,7 @@ package struct Neighbour: Sendable {
         var headers = headers
         headers.append("Host", "localhost")
         headers.append("X-Auth-Token", token)
-        if body != nil { headers.append("Content-Type", "application/json") }
+        if body != nil, !headers.contains("Content-Type") { headers.append("Content-Type", "application/json") }
         if let requestID = Tracing.current?.requestID { headers.append("X-Openstack-Request-Id", requestID) }
         let bytes = body.map { HTTPBody($0.text) } ?? .empty
         return try await transport(HTTPRequest(method, "/\(name)\(path)", headers: headers, body: bytes))
