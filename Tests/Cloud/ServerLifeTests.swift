@@ -163,6 +163,86 @@ import Workflow
     }
 }
 
+/// Servers and their volumes, which two services look after.
+@Suite struct ServerVolumeTests {
+    @Test func aVolumeIsAttachedOnceAndFreeAgainAfterwards() async throws {
+        try await RunningCloud.with { cloud in
+            let ground = try await Ordered(cloud)
+            let id = try await ground.boot()
+            let volume = try await ground.volume()
+            let path = "/compute/v2.1/servers/\(id)/os-volume_attachments"
+            let wish: JSON = ["volumeAttachment": ["volumeId": .string(volume)]]
+            let made = try await cloud.send("POST", path, wish)
+            #expect(made.status == 200)
+            #expect(made.json["volumeAttachment"]?["device"] == "/dev/vdb")
+            try await ground.wait(forVolume: volume, "in-use")
+            #expect(try await cloud.send("POST", path, wish).status == 400)
+            let shown = try await cloud.send("GET", "\(path)/\(volume)", version: "2.89").json["volumeAttachment"]
+            #expect(shown?["delete_on_termination"] == false)
+            #expect(shown?["attachment_id"]?.string != nil)
+            #expect(try await cloud.send("DELETE", "\(path)/\(volume)").status == 202)
+            try await ground.wait(forVolume: volume, "available")
+            #expect(try await cloud.send("GET", "\(path)/\(volume)").status == 404)
+            try await ground.expectNothingLeft(after: id)
+        }
+    }
+
+    @Test func aServerStartsFromAVolumeThatGoesWithIt() async throws {
+        try await RunningCloud.with { cloud in
+            let ground = try await Ordered(cloud)
+            let other = try await ground.volume()
+            let id = try await ground.bootFromVolume(beside: other)
+            let server = try await cloud.rest(id, "ACTIVE")
+            #expect(server["image"] == "")
+            let volumes = server["os-extended-volumes:volumes_attached"]?.array ?? []
+            let root = try #require(volumes.first { $0["id"]?.string != other }?["id"]?.string)
+            let path = "/compute/v2.1/servers/\(id)/os-volume_attachments/\(root)"
+            #expect(try await cloud.send("DELETE", path).status == 400)
+            try await ground.expectNothingLeft(after: id)
+            try await ground.wait(forVolume: other, "available")
+            _ = try await cloud.wait(for: "/volume/v3/volumes/\(root)") { status, _ in status == 404 }
+        }
+    }
+
+    @Test func diskWishesThatMakeNoSenseAreRefused() async throws {
+        try await RunningCloud.with { cloud in
+            let ground = try await Ordered(cloud)
+            let missing = "11111111-1111-4111-8111-111111111111"
+            let wishes: [(JSON, String)] = [
+                ([["source_type": "blank", "destination_type": "volume", "boot_index": 0]], "non-zero size"),
+                (
+                    [
+                        [
+                            "source_type": "image", "destination_type": "volume", "boot_index": 0,
+                            "uuid": .string(ground.image),
+                        ]
+                    ], "non-zero size"
+                ),
+                (
+                    [
+                        [
+                            "source_type": "volume", "destination_type": "volume", "boot_index": 0,
+                            "uuid": .string(missing),
+                        ]
+                    ], "failed to get volume \(missing)"
+                ),
+                (
+                    [["source_type": "blank", "destination_type": "volume", "boot_index": 1, "volume_size": 1]],
+                    "Boot sequence"
+                ),
+            ]
+            for (wish, words) in wishes {
+                let body: JSON = [
+                    "server": ["name": "guest", "flavorRef": "small", "block_device_mapping_v2": wish]
+                ]
+                let answer = try await cloud.send("POST", "/compute/v2.1/servers", body)
+                #expect(answer.status == 400, "\(words)")
+                #expect(answer.json["badRequest"]?["message"]?.string?.contains(words) == true, "\(answer.json.text)")
+            }
+        }
+    }
+}
+
 /// Whatever is done with a server may fail in any of its steps, before and after: it comes to rest, and its deletion
 /// leaves nothing behind.
 @Suite struct LongServerFailureTests {
@@ -223,6 +303,19 @@ import Workflow
                     }
                 }
             }
+            for step in ["make its volumes", "let its volumes be ready", "reserve its volumes", "build on the host"] {
+                for point in WorkflowRunner.FaultPoint.allCases {
+                    let other = try await ground.volume()
+                    trap.arm(step, point)
+                    let id = try await ground.bootFromVolume(beside: other)
+                    let server = try await cloud.atRest(id, after: { trap.isSprung })
+                    #expect(server["status"] == "ERROR", "\(point) \"\(step)\"")
+                    try await ground.expectNothingLeft(after: id, "\(point) \"\(step)\"")
+                    try await ground.wait(forVolume: other, "available")
+                    #expect(try await cloud.send("DELETE", "/volume/v3/volumes/\(other)").status == 202)
+                }
+            }
+            _ = try await cloud.wait(for: "/volume/v3/volumes") { $1["volumes"]?.array?.isEmpty == true }
             let images = try await cloud.send("GET", "/image/v2/images?limit=100").json["images"]?.array
             #expect(images?.contains { $0["name"] == "snapshot" || $0["name"] == "guest-shelved" } == false)
         }
@@ -265,6 +358,34 @@ struct Ordered {
         let id = try #require(made.json["server"]?["id"]?.string)
         try await cloud.rest(id, "ACTIVE")
         return id
+    }
+
+    func volume() async throws -> String {
+        let made = try await cloud.send("POST", "/volume/v3/volumes", ["volume": ["size": 1]])
+        let id = try #require(made.json["volume"]?["id"]?.string)
+        try await wait(forVolume: id, "available")
+        return id
+    }
+
+    func wait(forVolume id: String, _ status: String) async throws {
+        _ = try await cloud.wait(for: "/volume/v3/volumes/\(id)") { $1["volume"]?["status"]?.string == status }
+    }
+
+    func bootFromVolume(beside other: String) async throws -> String {
+        let root: JSON = [
+            "source_type": "image", "uuid": .string(image), "destination_type": "volume", "volume_size": 1,
+            "boot_index": 0, "delete_on_termination": true,
+        ]
+        let beside: JSON = [
+            "source_type": "volume", "uuid": .string(other), "destination_type": "volume", "boot_index": 1,
+        ]
+        let wish: JSON = [
+            "name": "guest", "flavorRef": "small", "networks": [["uuid": .string(network)]],
+            "block_device_mapping_v2": [root, beside],
+        ]
+        let made = try await cloud.send("POST", "/compute/v2.1/servers", ["server": wish])
+        #expect(made.status == 202, "\(made.json.text)")
+        return try #require(made.json["server"]?["id"]?.string)
     }
 
     /// Deletes a server and looks for what it may have left.

@@ -232,29 +232,48 @@ enum ServerImages {
         _ name: String, _ server: Server, _ properties: JSON.Object, _ call: Call<Compute>
     ) async throws(Failure) -> String {
         let (volumes, token) = (call.service.neighbours.volume, call.caller.token)
-        var mappings: [JSON] = []
-        for volume in server.volumes {
-            guard let id = volume.volume else { continue }
-            let wish: JSON = [
-                "snapshot": ["volume_id": .string(id), "name": .string("snapshot for \(name)"), "force": true]
-            ]
-            let snapshot = try await volumes.ask("POST", "/v3/snapshots", wish, token: token).json.member("snapshot")
-            mappings.append([
-                "source_type": "snapshot", "destination_type": "volume",
-                "snapshot_id": .string(try snapshot.text("id")),
-                "volume_size": snapshot["size"] ?? .null, "boot_index": volume.isRoot ? 0 : .null,
-                "device_name": JSON(volume.device), "delete_on_termination": .bool(volume.isDeletedWithServer),
-                "device_type": "disk", "disk_bus": "virtio", "tag": JSON(volume.tag),
-            ])
+        var snapshots: [String] = []
+        do throws(Failure) {
+            var mappings: [JSON] = []
+            for volume in server.volumes {
+                guard let id = volume.volume else { continue }
+                let wish: JSON = ["volume_id": .string(id), "name": .string("snapshot for \(name)"), "force": true]
+                let made = try await volumes.ask("POST", "/v3/snapshots", ["snapshot": wish], token: token)
+                let snapshot = try made.json.member("snapshot")
+                snapshots.append(try snapshot.text("id"))
+                mappings.append(mapping(of: volume, try snapshot.text("id"), snapshot["size"] ?? .null))
+            }
+            return try await emptyImage(name, server, mappings, properties, call)
+        } catch {
+            for id in snapshots { _ = try? await volumes.ask("DELETE", "/v3/snapshots/\(id)", token: token) }
+            throw error
         }
+    }
+
+    private static func mapping(of volume: ServerVolume, _ snapshot: String, _ size: JSON) -> JSON {
+        [
+            "source_type": "snapshot", "destination_type": "volume", "snapshot_id": .string(snapshot),
+            "volume_size": size, "boot_index": volume.isRoot ? 0 : .null, "device_name": JSON(volume.device),
+            "delete_on_termination": .bool(volume.isDeletedWithServer), "device_type": "disk", "disk_bus": "virtio",
+            "tag": JSON(volume.tag),
+        ]
+    }
+
+    private static func emptyImage(
+        _ name: String, _ server: Server, _ mappings: [JSON], _ properties: JSON.Object, _ call: Call<Compute>
+    ) async throws(Failure) -> String {
         var properties = properties
         properties["block_device_mapping"] = .string(JSON.array(mappings).text)
         properties["bdm_v2"] = "True"
         properties["root_device_name"] = "/dev/vda"
+        let (images, token) = (call.service.neighbours.image, call.caller.token)
         let image = try await announce(
-            name, server, properties, by: call.service.neighbours.image, token: token, user: call.caller.user.id,
+            name, server, properties, by: images, token: token, user: call.caller.user.id, format: "raw",
             minimumDisk: 0)
-        try await call.service.neighbours.image.upload("/v2/images/\(image)/file", token: token)
+        do throws(Failure) { try await images.upload("/v2/images/\(image)/file", token: token) } catch {
+            try await withdraw(image, call)
+            throw error
+        }
         return image
     }
 }
