@@ -182,7 +182,7 @@ import Workflow
             #expect(shown?["attachment_id"]?.string != nil)
             #expect(try await cloud.send("DELETE", "\(path)/\(volume)").status == 202)
             try await ground.wait(forVolume: volume, "available")
-            #expect(try await cloud.send("GET", "\(path)/\(volume)").status == 404)
+            _ = try await cloud.wait(for: "\(path)/\(volume)") { status, _ in status == 404 }
             try await ground.expectNothingLeft(after: id)
         }
     }
@@ -233,7 +233,10 @@ import Workflow
             ]
             for (wish, words) in wishes {
                 let body: JSON = [
-                    "server": ["name": "guest", "flavorRef": "small", "block_device_mapping_v2": wish]
+                    "server": [
+                        "name": "guest", "flavorRef": "small", "networks": [["uuid": .string(ground.network)]],
+                        "block_device_mapping_v2": wish,
+                    ]
                 ]
                 let answer = try await cloud.send("POST", "/compute/v2.1/servers", body)
                 #expect(answer.status == 400, "\(words)")
@@ -308,8 +311,7 @@ import Workflow
                     let other = try await ground.volume()
                     trap.arm(step, point)
                     let id = try await ground.bootFromVolume(beside: other)
-                    let server = try await cloud.atRest(id, after: { trap.isSprung })
-                    #expect(server["status"] == "ERROR", "\(point) \"\(step)\"")
+                    _ = try await cloud.wait(for: "/compute/v2.1/servers/\(id)") { $1["server"]?["status"] == "ERROR" }
                     try await ground.expectNothingLeft(after: id, "\(point) \"\(step)\"")
                     try await ground.wait(forVolume: other, "available")
                     #expect(try await cloud.send("DELETE", "/volume/v3/volumes/\(other)").status == 202)
