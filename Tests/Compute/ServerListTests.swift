@@ -20,7 +20,8 @@ import Testing
         #expect(await talk.send("PUT", "/servers/\(first)", change, as: .member).status == 200)
         #expect(ServerListTests.names(await talk.get("/servers/detail", as: .member)) == ["second", "renamed"])
         try await talk.server("third")
-        #expect(ServerListTests.names(await talk.get("/servers/detail", as: .member)) == ["third", "second", "renamed"])
+        #expect(
+            ServerListTests.names(await talk.get("/servers/detail", as: .member)) == ["third", "second", "renamed"])
     }
 
     @Test func everybodyGetsTheirOwnView() async throws {

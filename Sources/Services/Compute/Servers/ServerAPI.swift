@@ -49,8 +49,8 @@ extension Rule {
 
 extension Server {
     static func list(_ call: Call<Compute>) async throws(Failure) -> Reply {
-        let page = try await page(call)
-        let view = ServerView(call)
+        let (query, view) = (try ServerQuery(call), ServerView(call))
+        let page: Page<ServerName> = try await call.service.database.read { try $0.servers(query) }
         return .json { json in
             json.array("servers", of: page.things) { server, json in json.object { view.writeBrief(server, to: &$0) } }
             call.writeNext("servers", page.next, at: "/servers", to: &json)
@@ -76,11 +76,6 @@ extension Server {
             }
             call.writeNext("servers", list.next, at: "/servers/detail", to: &json)
         }
-    }
-
-    private static func page(_ call: Call<Compute>) async throws(Failure) -> Page<Server> {
-        let query = try ServerQuery(call)
-        return try await call.service.database.read { try $0.servers(query) }
     }
 
     static func show(_ call: Call<Compute>) async throws(Failure) -> Reply {

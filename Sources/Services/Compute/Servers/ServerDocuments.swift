@@ -41,7 +41,9 @@ final class ServerDocuments: Sendable {
 }
 
 /// Which server, and which state of it.
-struct ServerStamp: Record, Hashable {
+struct ServerStamp: ServerPart, Hashable {
+    static let columns: SQL = "id, revision"
+
     let server: ID<Server>
     let revision: Int
 
@@ -77,7 +79,7 @@ extension Transaction {
     func serverList(
         _ query: ServerQuery, _ documents: ServerDocuments, as view: ServerView.Kind
     ) throws(Failure) -> ServerList {
-        let page = try serverStamps(query)
+        let page: Page<ServerStamp> = try servers(query)
         let known = documents.recall(page.things, as: view)
         let missing = zip(page.things, known).filter { $0.1 == nil }.map(\.0.server)
         let rows: [ServerList.ChangedServer] =
@@ -86,19 +88,5 @@ extension Transaction {
             stamps: page.things, documents: known,
             changed: Dictionary(rows.map { ($0.server.id, $0) }, uniquingKeysWith: { first, _ in first }),
             next: page.next)
-    }
-
-    private func serverStamps(_ query: ServerQuery) throws(Failure) -> Page<ServerStamp> {
-        let limit: SQL = query.marker == nil ? "LIMIT \(query.limit + 1)" : ""
-        var stamps: [ServerStamp] = try rows(
-            "SELECT id, revision FROM compute_server WHERE \(query.condition) ORDER BY \(query.sort) \(limit)")
-        if let marker = query.marker {
-            guard let place = stamps.firstIndex(where: { $0.server.text == marker }) else {
-                throw .invalid("marker [\(marker)] not found")
-            }
-            stamps.removeSubrange(...place)
-        }
-        let things = Array(stamps.prefix(query.limit))
-        return Page(things: things, next: stamps.count > query.limit ? things.last?.server.text : nil)
     }
 }

@@ -43,10 +43,10 @@ struct ServerView: Sendable {
         showsExtraSpecs = call.allows(.seeServerFlavorSpecs, of: call.ownTarget)
     }
 
-    func writeBrief(_ server: Server, to json: inout JSONWriter) {
-        json.put("id", server.id)
+    func writeBrief(_ server: ServerName, to json: inout JSONWriter) {
+        json.put("id", server.server)
         json.put("name", server.name)
-        links.write(to: &json, "servers", server.id.text)
+        links.write(to: &json, "servers", server.server.text)
     }
 
     func document(_ server: Server) -> [UInt8] {
