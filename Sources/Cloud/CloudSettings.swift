@@ -44,6 +44,7 @@ package struct CloudSettings: Sendable {
         settings.isStocked = configuration[DeclaredSettings.stock]
         settings.firstImage = configuration[DeclaredSettings.firstImage] ?? CloudSettings.usualImage
         settings.simulatedPace = configuration[DeclaredSettings.simulatedPace]
+        settings.compute.machine = settings.nodeName
         settings.compute.scheduler.algorithm = configuration[DeclaredSettings.scheduler]
         settings.compute.scheduler.skippedFilters = Set(configuration[DeclaredSettings.skippedFilters])
         return settings

@@ -11,6 +11,8 @@ struct Command: Sendable {
 
     let name: String
     let summary: String
+    /// What it is about, by a word of its own; nil where there is no such thing.
+    var operand: String?
     let options: [Option]
     let run: @Sendable (Arguments) async throws(Failure) -> Void
 
@@ -21,18 +23,25 @@ struct Command: Sendable {
         let width = (named.map(\.0.count).max() ?? 0) + 2
         let lines = named.map { "  " + $0.0 + String(repeating: " ", count: width - $0.0.count) + $0.1 }
         let list = lines.isEmpty ? "" : "\n\n" + lines.joined(separator: "\n")
-        return "usage: martlet \(name)\(options.isEmpty ? "" : " [OPTION …]")\n\n\(summary).\(list)"
+        let words = (operand.map { " " + $0 } ?? "") + (options.isEmpty ? "" : " [OPTION …]")
+        return "usage: martlet \(name)\(words)\n\n\(summary).\(list)"
     }
 }
 
 /// What stands behind a command: options with their values.
 struct Arguments: Sendable {
     private var values: [String: String] = [:]
+    private(set) var operand: String?
 
     /// `--name value` or `--name=value`. What the command doesn't know is refused.
-    init(_ words: [String], options: [Command.Option]) throws(Failure) {
+    init(_ words: [String], for command: Command) throws(Failure) {
+        let options = command.options
         var rest = words[...]
         while let word = rest.popFirst() {
+            if command.operand != nil, operand == nil, !word.hasPrefix("--") {
+                operand = word
+                continue
+            }
             guard word.hasPrefix("--") else { throw .invalid("\(word) makes no sense here. Options begin with --.") }
             let parts = word.dropFirst(2).split(separator: "=", maxSplits: 1).map(String.init)
             guard let name = parts.first, let option = options.first(where: { $0.name == name }) else {

@@ -23,7 +23,7 @@ enum Program {
             return ExitCode.good
         }
         do throws(Failure) {
-            try await command.run(try Arguments(rest, options: command.options))
+            try await command.run(try Arguments(rest, for: command))
             return ExitCode.good
         } catch {
             Terminal.complain(error.message)

@@ -64,8 +64,7 @@ package struct Compute: Sendable {
                 .listAllServerGroups, .showServerSteps, .showStepDetails, .showOthersLimits, .seeServerHost,
                 .seeServerFlavorSpecs, .forceHost, .removeFlavorAccess,
             ],
-            roots: Compute.discovery,
-            endpoints: Compute.endpoints)
+            roots: Compute.discovery, endpoints: Compute.endpoints, countsLastSlash: true)
     }
 
     /// The table of contents of the API reference.
@@ -76,13 +75,13 @@ package struct Compute: Sendable {
         ServerEvent.endpoints, ServerTags.endpoints, ServerGroup.endpoints, Aggregate.endpoints,
         AvailabilityZone.endpoints, HypervisorAPI.endpoints, ComputeServiceAPI.endpoints, HostAPI.endpoints,
         Quota.endpoints, QuotaClass.endpoints, Limits.endpoints, UsageAPI.endpoints, UsageAuditAPI.endpoints,
-        ExternalEventAPI.endpoints, GoneAPI.endpoints,
+        ExternalEventAPI.endpoints, ExtensionAPI.endpoints, Proxy.endpoints, GoneAPI.endpoints,
     ].flatMap { $0 }
 
     package static let migrations: [Migration] = [
         Flavor.created, Keypair.created, ComputeHost.created, Server.created, Wishes.added, ComputeHost.countedOn,
         Quota.created, ServerGroup.created, Aggregate.created, ServerEvent.created,
-        Server.grown, ServerMigration.created, ConsoleTicket.created,
+        Server.grown, ServerMigration.created, ConsoleTicket.created, ComputeRole.created,
     ]
 
     /// What the conductor of this service can carry out.
@@ -113,6 +112,8 @@ package struct ComputeSettings: Sendable {
     package var serverGroupMembers = 10
     package var defaultZone = "nova"
     package var scheduler = SchedulerSettings()
+    /// What this machine is called.
+    package var machine = "localhost"
     /// A node that says nothing for so long counts as down.
     package var nodePatience: Duration = .seconds(60)
     /// A build takes at most so long on a host.

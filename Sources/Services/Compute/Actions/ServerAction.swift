@@ -28,7 +28,7 @@ struct ServerAction: Sendable {
         PowerServer.actions, ServerConsole.actions, LockServer.actions, AdministerServer.actions,
         ServerSecurityGroups.actions, RebuildServer.actions, RescueServer.actions, ServerImages.actions,
         ResizeServer.actions, MigrateServer.actions, ShelveServer.actions, RemoteConsole.actions,
-        FixedAddresses.actions,
+        FixedAddresses.actions, ServerFloatingIPs.actions,
     ].flatMap { $0 }
 
     private static func act(_ call: Call<Compute>) async throws(Failure) -> Reply {

@@ -84,7 +84,7 @@ extension BootServer {
         let choice = try await tools.bus.call(ComputeMessages.choose, request, deadline: .seconds(60))
         state.host = choice.host
         let now = tools.world.now
-        try await tools.database.write { tx in
+        try await tools.database.write(to: "write the host down") { tx in
             try tx.keepGroup(of: server, on: choice.host)
             try tx.change(id, at: now) { server in
                 server.host = choice.host

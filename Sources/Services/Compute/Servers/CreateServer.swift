@@ -82,7 +82,7 @@ struct CreateServer: Sendable {
             )
         }
         try image?.allow(known, onVolume: devices.isVolumeBacked)
-        return try await service.database.write { tx in
+        return try await service.database.write(to: "write the server down") { tx in
             let flavor: Flavor
             do { flavor = try tx.flavor(flavorID, call.flavorReach) } catch  where Failure(error).kind == .notFound {
                 throw Failure.invalid("Flavor \(flavorID) could not be found.")
@@ -348,6 +348,10 @@ extension Transaction {
         let (project, user, settings) = (call.caller.projectID ?? "", call.caller.user.id, call.service.settings)
         var count = maximum
         let limits = try limits(of: project, settings)
+        let (items, most) = (call.body["server"]?["metadata"]?.object?.members.count ?? 0, limits["metadata_items"])
+        guard most < 0 || items <= most else {
+            throw .forbidden("Maximum number of metadata items exceeds \(most)")
+        }
         try narrow(&count, to: limits, try usage(of: project), flavor, minimum: minimum)
         let own = try userLimits(of: user, in: project)
         guard !own.isEmpty else { return count }
