@@ -132,6 +132,7 @@ extension RebuildServer {
                 }
                 try image.allow(server.flavor, onVolume: server.isVolumeBacked)
                 server.particulars.imageProperties = image.properties
+                server.particulars.minimumMemory = image.minimumMemory
                 try server.rewrite(body, settings)
                 if let key = body["key_name"] {
                     let pair = try key.string.map {

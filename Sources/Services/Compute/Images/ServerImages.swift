@@ -212,6 +212,7 @@ enum ServerImages {
         image["disk_format"] = .string(format)
         image["container_format"] = "bare"
         image["visibility"] = "private"
+        image["min_ram"] = JSON(server.particulars.minimumMemory)
         image["min_disk"] = JSON(minimumDisk ?? server.flavor.disk)
         image["instance_uuid"] = .string(server.id.text)
         image["user_id"] = .string(user)

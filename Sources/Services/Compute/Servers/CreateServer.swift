@@ -97,12 +97,13 @@ struct CreateServer: Sendable {
             var servers: [Server] = []
             for index in 0..<count {
                 var server = template.server(
-                    flavor: flavor, image: devices.isVolumeBacked ? nil : image?.id, key: key, networks: networks,
+                    flavor: flavor, image: image?.id, key: key, networks: networks,
                     reservation: reservation, index: index, wishes: wishes,
                     count: count, now: now, chance: service.world.chance)
                 server.volumes = devices.volumes(for: index, service.world.chance)
                 server.particulars = template.particulars
                 server.particulars.imageProperties = image?.properties ?? JSON.Object()
+                server.particulars.minimumMemory = image?.minimumMemory ?? 0
                 try tx.insert(server)
                 try tx.note("create", on: server.id, call, at: now)
                 try service.runner.start(BootServer.self, about: server.id.text, template.boot(server, body), tx)

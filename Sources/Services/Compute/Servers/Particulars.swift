@@ -21,6 +21,8 @@ struct Particulars: JSONCoded, Hashable {
     var deleted: Moment?
     /// The properties of its image that describe hardware, for those who ask.
     var imageProperties = JSON.Object()
+    /// MB that its image needs at least, and images of it too.
+    var minimumMemory = 0
 }
 
 extension Particulars {
@@ -61,6 +63,7 @@ extension Particulars {
         password = json["password"]?.string ?? ""
         deleted = json["deleted"]?.integer.map { Moment(microseconds: $0) }
         imageProperties = json["image_properties"]?.object ?? JSON.Object()
+        minimumMemory = json["minimum_memory"]?.integer.map { Int($0) } ?? 0
     }
 
     var json: JSON {
@@ -69,6 +72,7 @@ extension Particulars {
             "trusted_certificates": trustedCertificates.map { JSON($0) } ?? .null, "pinned_zone": JSON(pinnedZone),
             "rescue_image": JSON(rescueImage), "shelved_image": JSON(shelvedImage), "before": before?.json ?? .null,
             "password": .string(password), "deleted": JSON(deleted), "image_properties": .object(imageProperties),
+            "minimum_memory": JSON(minimumMemory),
         ]
     }
 }

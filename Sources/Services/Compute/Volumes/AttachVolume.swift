@@ -40,7 +40,12 @@ enum AttachVolume: Workflow {
 
     private static func attach(_ tools: ServerTools, _ state: inout State) async throws {
         let server = try await tools.server(state.server)
-        guard let host = server.host, let connection = connection(server, state) else { return }
+        guard let connection = connection(server, state) else { return }
+        guard let host = server.host else {
+            // It has it as soon as it has a host again.
+            let token = try await tools.token(of: server)
+            return try await tools.volumeDesk.complete(connection.attachment, token: token)
+        }
         _ = try await tools.bus.call(
             ComputeMessages.attachVolume, on: host, VolumeOrder(server: server.id.text, connection: connection),
             deadline: .seconds(240))

@@ -47,7 +47,7 @@ struct BlockDevices: Sendable {
                 }
             }
         }
-        try checkOrder(wishes, hasImage: image != nil && image?.mappings.isEmpty == true)
+        try checkOrder(wishes, hasImage: asked == nil && image?.mappings.isEmpty == true)
         try checkLocal(wishes, flavor)
         var volumes: [ServerVolume] = []
         var index = wishes.contains { $0.isVolume && $0.bootIndex == 0 } ? 0 : 1

@@ -162,7 +162,8 @@ enum VolumeAttachments {
             throw .invalid("Attaching multiattach volumes is not supported for shelved-offloaded instances.")
         }
         let status = volume["status"]?.string ?? ""
-        guard status == "available" || isShared && status == "in-use" else {
+        let shareable = ["in-use", "reserved", "attaching"]
+        guard status == "available" || isShared && shareable.contains(status) else {
             throw .invalid(
                 "Invalid volume: volume '\(id)' status must be 'available'. Currently in '\(status)'")
         }

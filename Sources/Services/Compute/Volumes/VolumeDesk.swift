@@ -75,6 +75,10 @@ struct VolumeDesk: Sendable {
         return try await ask("POST", "/attachments", wish, token: token).member("attachment").text("id")
     }
 
+    func complete(_ attachment: String, token: String) async throws(Failure) {
+        _ = try await ask("POST", "/attachments/\(attachment)/action", ["os-complete": [:]], token: token)
+    }
+
     func leave(_ attachment: String, token: String) async throws(Failure) {
         var headers = VolumeDesk.version
         headers.append("X-Service-Token", try await tokens.serviceToken())
