@@ -88,7 +88,7 @@ let package = Package(
                 "Placement",
             ]),
         .executableTarget(
-            name: "martlet", dependencies: ["Base", "Cloud", "IO", "Trace"], path: "Sources/martlet",
+            name: "martlet", dependencies: ["Base", "Cloud", "Config", "IO", "Policy", "Trace"], path: "Sources/martlet",
             swiftSettings: settings),
 
         module(
@@ -104,7 +104,7 @@ let package = Package(
 
         tests("Base", "Base"),
         tests("Bus", "Bus", "Base"),
-        tests("Cloud", "Cloud", "API", "Base", "HTTP", "Trace"),
+        tests("Cloud", "Cloud", "API", "Base", "HTTP", "Policy", "SQL", "Trace"),
         tests(
             "Compute", "Compute", "CloudTesting", "API", "Base", "Bus", "Contracts", "HTTP", "Policy", "SQL", "Trace",
             "Workflow"),

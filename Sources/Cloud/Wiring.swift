@@ -38,7 +38,7 @@ package struct Cloud: Sendable {
     private let hosts: [Ground.Host]
     private let loops = Loops()
     private let door: Door
-    private let services: [ServiceAPI]
+    let services: [ServiceAPI]
     private let world: World
     private let log: Log
 
@@ -48,7 +48,7 @@ package struct Cloud: Sendable {
         self.settings = settings
         self.world = world
         self.log = log
-        database = try ground.database(settings.data.database)
+        database = try ground.database(settings.databaseAddress)
         bus = LocalBus(clock: world.clock)
         let messages = ground.bus(bus, world)
         try await Cloud.migrate(database, at: world.now)
@@ -97,7 +97,9 @@ package struct Cloud: Sendable {
         }
 
         services = [identity.api, image.api, network.api, placement.api, compute.api]
-        door = try Door(services, gateway: settings.gateway, authenticator: identity, world: world, log: log)
+        let policies = try PolicyFiles(folder: settings.policyFolder).read(for: services)
+        door = try Door(
+            services, gateway: settings.gateway, overrides: policies, authenticator: identity, world: world, log: log)
         switchboard.connect(door)
     }
 
@@ -111,15 +113,16 @@ package struct Cloud: Sendable {
     }
 
     /// Each service's tables, in a history of its own.
-    private static func migrate(_ database: Database, at now: Moment) async throws(Failure) {
-        let histories: [(service: String, migrations: [Migration])] = [
-            (service: "workflow", migrations: [Run.created]),
-            (service: "identity", migrations: Identity.migrations),
-            (service: "image", migrations: ImageService.migrations),
-            (service: "network", migrations: Network.migrations),
-            (service: "placement", migrations: Placement.migrations),
-            (service: "compute", migrations: Compute.migrations),
-        ]
+    static let histories: [(service: String, migrations: [Migration])] = [
+        (service: "workflow", migrations: [Run.created]),
+        (service: "identity", migrations: Identity.migrations),
+        (service: "image", migrations: ImageService.migrations),
+        (service: "network", migrations: Network.migrations),
+        (service: "placement", migrations: Placement.migrations),
+        (service: "compute", migrations: Compute.migrations),
+    ]
+
+    static func migrate(_ database: Database, at now: Moment) async throws(Failure) {
         for history in histories { try await database.migrate(history.service, history.migrations, at: now) }
     }
 
@@ -131,7 +134,7 @@ package struct Cloud: Sendable {
     }
 
     /// What the catalog names.
-    private static let listed: [(type: String, name: String, service: String, path: String)] = [
+    static let listed: [(type: String, name: String, service: String, path: String)] = [
         (type: "identity", name: "keystone", service: "identity", path: "/v3"),
         (type: "image", name: "glance", service: "image", path: ""),
         (type: "network", name: "neutron", service: "network", path: ""),
@@ -142,6 +145,12 @@ package struct Cloud: Sendable {
     package var names: [String] { services.map(\.name) }
 
     // MARK: Life
+
+    /// Lets go of everything without ever having run.
+    func abandon() async {
+        await loops.stop()
+        await database.close()
+    }
 
     /// Fills a new cloud with what it starts with, and brings an older one up to date.
     package func prepare() async throws(Failure) {

@@ -5,16 +5,18 @@ import Trace
 extension Command {
     static let trace = Command(
         name: "trace", summary: "Show how a server came to be, or what a request did, step by step",
+        words: ["[ID]"],
         options: [
-            Option(
-                name: "data", value: "DIR", summary: "where the cloud keeps everything (\(DataDirectory.usual.path))"),
+            data,
             Option(name: "of", value: "ID", summary: "a server's id, or a request's (req-…)"),
             Option(name: "json", value: nil, summary: "as JSON, for programs"),
         ],
         run: trace)
 
     private static func trace(_ arguments: Arguments) async throws(Failure) {
-        guard let subject = arguments["of"] else { throw .invalid("--of says whose trace is wanted.") }
+        guard let subject = arguments[0] ?? arguments["of"] else {
+            throw .invalid("Whose trace is wanted? Name a server's id, or a request's.")
+        }
         let data = arguments["data"].map { DataDirectory($0) } ?? .usual
         let spans = try await Cloud.spans(about: subject, in: data)
         guard let first = spans.first else { throw .notFound("trace", subject) }
