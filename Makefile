@@ -17,8 +17,9 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 up: ## install what is missing, build, and start a whole cloud in the foreground (ARGS="--port 8000 --data DIR")
-	@Scripts/install build run
+	@Scripts/install build run guest
 	@$(RELEASE) -j $$(Scripts/jobs release)
+	@Guest/make-guest || echo 'no image to start servers from: Guest/make-guest makes one'
 	@exec .build/release/martlet up $(ARGS)
 
 build: ## the release binary, .build/release/martlet

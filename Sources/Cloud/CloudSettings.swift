@@ -14,6 +14,8 @@ package struct CloudSettings: Sendable {
     package var region = "RegionOne"
     package var identity = IdentitySettings()
     package var hypervisor = HypervisorKind.auto
+    /// How many nodes there are, where they are simulated. A real one is this machine, and it is one.
+    package var nodes = 1
     package var mechanism = NetworkMechanism.auto
     /// Which physical networks lead where from this host.
     package var uplinks = Uplinks.usual
@@ -26,6 +28,10 @@ package struct CloudSettings: Sendable {
     package var database: String?
     /// Where the operator's policy files are; those in the cloud's own folder unless another is named.
     package var policy: String?
+
+    /// Whether a new cloud has sizes, an image and a network to begin with, and which disk the image is.
+    package var isStocked = false
+    package var firstImage: String?
 
     package init(data: DataDirectory = .usual) { self.data = data }
 
@@ -58,7 +64,10 @@ package struct CloudSettings: Sendable {
         settings.uplinks = try Uplinks(configuration[DeclaredSettings.networkUplinks])
         settings.makesPublicNetwork = configuration[DeclaredSettings.publicNetwork]
         settings.publicRange = configuration[DeclaredSettings.publicRange]
+        settings.isStocked = configuration[DeclaredSettings.stock]
+        settings.firstImage = configuration[DeclaredSettings.firstImage] ?? CloudSettings.usualImage
         settings.simulatedPace = configuration[DeclaredSettings.simulatedPace]
+        settings.compute.machine = settings.nodeName
         settings.compute.scheduler.algorithm = configuration[DeclaredSettings.scheduler]
         settings.compute.scheduler.skippedFilters = Set(configuration[DeclaredSettings.skippedFilters])
         return settings
@@ -83,6 +92,12 @@ package struct CloudSettings: Sendable {
         var name = [CChar](repeating: 0, count: 256)
         guard gethostname(&name, name.count - 1) == 0 else { return "localhost" }
         return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    /// The names of the compute nodes: the machine's, and for further ones that with a number.
+    package var nodeNames: [String] {
+        guard hypervisor.resolved == .simulated, nodes > 1 else { return [nodeName] }
+        return [nodeName] + (2...nodes).map { "\(nodeName)-\($0)" }
     }
 
     package func url(of service: String) -> String { "http://\(host):\(gateway)/\(service)" }

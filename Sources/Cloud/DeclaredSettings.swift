@@ -81,12 +81,19 @@ enum DeclaredSettings {
     static let simulatedPace = Setting<SimulatedPace>(
         "simulated.pace", .choice, default: .quick, "How long simulated guests take: no time, or a believable one.")
 
+    static let stock = Setting(
+        "stock.create", .flag, default: true,
+        "Whether a new cloud starts with flavors, an image and a network for its first project.")
+    static let firstImage = Setting(
+        "stock.image", .optionalText, default: nil,
+        "The disk, in qcow2, that becomes a new cloud's first image. Usually the one that Guest/make-guest made.")
+
     static let all: [any AnySetting] = [
         data, database, policy, listen, port, region, hypervisor,
         scheduler, skippedFilters, simulatedPace,
         adminPassword, tokenLifetime, lockoutAttempts, lockoutDuration, passwordHistory, passwordMinimumAge,
         passwordLifetime, changeUponFirstUse, passwordPattern, passwordAdvice, allowsRescoping, networkMechanism,
-        networkUplinks, publicNetwork, publicRange,
+        networkUplinks, publicNetwork, publicRange, stock, firstImage,
     ]
 
     /// What the environment of this process says; variables that are none of these are somebody else's.

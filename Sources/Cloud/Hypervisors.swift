@@ -4,15 +4,18 @@ import IO
 
 /// Which hypervisor a node uses: what the operator names, or what the machine has.
 enum Hypervisors {
-    static func make(_ settings: CloudSettings, _ loops: Loops, _ world: World) async throws(Failure) -> any Hypervisor
+    static func make(_ settings: CloudSettings, _ loops: Loops, _ world: World) async throws(Failure)
+        -> [any Hypervisor]
     {
         switch settings.hypervisor.resolved {
-        case .qemu: try await QEMUHypervisor(folder: settings.data.servers, loops: loops, world: world)
+        case .qemu: [try await QEMUHypervisor(folder: settings.data.servers, loops: loops, world: world)]
         case .auto, .simulated:
-            SimulatedHypervisor(
-                SimulatedNode(
-                    Hypervisors.simulatedSize(settings.nodeName),
-                    pace: settings.simulatedPace == .quick ? .atOnce : .believable, world: world))
+            settings.nodeNames.map { name in
+                SimulatedHypervisor(
+                    SimulatedNode(
+                        Hypervisors.simulatedSize(name), pace: settings.simulatedPace == .quick ? .atOnce : .believable,
+                        world: world))
+            }
         }
     }
 

@@ -86,7 +86,8 @@ package struct Cloud: Sendable {
             ComputeNode(
                 host: host.name, hypervisor: host.hypervisor, bus: messages,
                 image: switchboard.neighbour("image", asker: "compute-node"),
-                network: switchboard.neighbour("network", asker: "compute-node"), tokens: identity,
+                network: switchboard.neighbour("network", asker: "compute-node"),
+                volume: switchboard.neighbour("volume", asker: "compute-node"), tokens: identity,
                 cache: settings.data.imageCache, world: world, log: log)
         }
 
@@ -96,7 +97,8 @@ package struct Cloud: Sendable {
             NetworkNode(host: host.name, bus: messages, wires: wires, world: world, log: log)
         }
 
-        services = [identity.api, image.api, network.api, placement.api, compute.api]
+        let consoles = ConsoleProxy(database: database, world: world, bus: messages, loops: loops)
+        services = [identity.api, image.api, network.api, placement.api, compute.api, consoles.api]
         let policies = try PolicyFiles(folder: settings.policyFolder).read(for: services)
         door = try Door(
             services, gateway: settings.gateway, overrides: policies, authenticator: identity, world: world, log: log)
@@ -108,8 +110,8 @@ package struct Cloud: Sendable {
         _ settings: CloudSettings, _ ground: Ground, _ loops: Loops, _ world: World
     ) async throws(Failure) -> [Ground.Host] {
         if let hosts = ground.hosts { return hosts }
-        let hypervisor = try await Hypervisors.make(settings, loops, world)
-        return [Ground.Host(name: settings.nodeName, hypervisor: hypervisor)]
+        let hypervisors = try await Hypervisors.make(settings, loops, world)
+        return zip(settings.nodeNames, hypervisors).map { Ground.Host(name: $0, hypervisor: $1) }
     }
 
     /// Each service's tables, in a history of its own.
@@ -177,6 +179,18 @@ package struct Cloud: Sendable {
         for node in nodes {
             node.serve()
             do throws(Failure) { try await node.report() } catch { log.warning("A node could not report: \(error)") }
+        }
+        if isNew, settings.isStocked { await stock() }
+    }
+
+    /// A cloud with empty shelves is one, too.
+    private func stock() async {
+        do throws(Failure) {
+            guard let token = try await identity.adminToken() else { return }
+            try await Stock(respond: { [door] in await door.respond(to: $0) }, token: token).fill(
+                image: settings.firstImage, hasPublicNetwork: settings.makesPublicNetwork)
+        } catch {
+            log.warning("The new cloud is not stocked: \(error)")
         }
     }
 

@@ -21,6 +21,137 @@ package enum ComputeMessages {
     package static let cacheImage = Message<ImageReference, Nothing>(
         topic: "compute-node", name: "have the image ready")
     package static let console = Message<ConsoleRequest, JSON>(topic: "compute-node", name: "read the console")
+    /// The guest and its disks go; ports stay the server's.
+    package static let dismantle = Message<ServerReference, Nothing>(
+        topic: "compute-node", name: "take the guest away")
+    package static let rescue = Message<RescueOrder, Nothing>(topic: "compute-node", name: "rescue the server")
+    package static let snapshot = Message<SnapshotOrder, Nothing>(topic: "compute-node", name: "write the image")
+    package static let attachVolume = Message<VolumeOrder, Nothing>(topic: "compute-node", name: "attach the volume")
+    package static let detachVolume = Message<VolumeOrder, Nothing>(topic: "compute-node", name: "detach the volume")
+    /// Answers with the interface.
+    package static let attachPort = Message<PortOrder, JSON>(topic: "compute-node", name: "plug the port in")
+    package static let detachPort = Message<PortOrder, Nothing>(topic: "compute-node", name: "unplug the port")
+    package static let diagnose = Message<ServerReference, JSON>(topic: "compute-node", name: "look at the guest")
+    package static let screen = Message<ScreenRequest, JSON>(topic: "compute-node", name: "find the guest's screen")
+}
+
+/// A volume of a server, as its node has to connect it.
+package struct VolumeConnection: JSONCoded, Hashable {
+    package let volume: String
+    package let attachment: String
+    package let isRoot: Bool
+    package let tag: String?
+
+    package init(volume: String, attachment: String, isRoot: Bool, tag: String?) {
+        self.volume = volume
+        self.attachment = attachment
+        self.isRoot = isRoot
+        self.tag = tag
+    }
+
+    package init(_ json: JSON) throws(Failure) {
+        volume = try json.text("volume")
+        attachment = try json.text("attachment")
+        isRoot = try json.flag("root")
+        tag = json["tag"]?.string
+    }
+
+    package var json: JSON {
+        [
+            "volume": .string(volume), "attachment": .string(attachment), "root": .bool(isRoot), "tag": JSON(tag),
+        ]
+    }
+}
+
+package struct ScreenRequest: JSONCoded {
+    package let server: String
+    /// Its serial port, not its screen.
+    package let isSerial: Bool
+
+    package init(server: String, isSerial: Bool) {
+        self.server = server
+        self.isSerial = isSerial
+    }
+
+    package init(_ json: JSON) throws(Failure) {
+        server = try json.text("server")
+        isSerial = try json.flag("serial")
+    }
+
+    package var json: JSON { ["server": .string(server), "serial": .bool(isSerial)] }
+}
+
+package struct VolumeOrder: JSONCoded {
+    package let server: String
+    package let connection: VolumeConnection
+
+    package init(server: String, connection: VolumeConnection) {
+        self.server = server
+        self.connection = connection
+    }
+
+    package init(_ json: JSON) throws(Failure) {
+        server = try json.text("server")
+        connection = try VolumeConnection(json.member("connection"))
+    }
+
+    package var json: JSON { ["server": .string(server), "connection": connection.json] }
+}
+
+package struct PortOrder: JSONCoded {
+    package let server: String
+    package let port: String
+    package let tag: String?
+
+    package init(server: String, port: String, tag: String? = nil) {
+        self.server = server
+        self.port = port
+        self.tag = tag
+    }
+
+    package init(_ json: JSON) throws(Failure) {
+        server = try json.text("server")
+        port = try json.text("port")
+        tag = json["tag"]?.string
+    }
+
+    package var json: JSON { ["server": .string(server), "port": .string(port), "tag": JSON(tag)] }
+}
+
+/// To run a server from another image, with its own disk beside it; or, without one, from its own disk again.
+package struct RescueOrder: JSONCoded {
+    package let server: String
+    package let image: String?
+
+    package init(server: String, image: String?) {
+        self.server = server
+        self.image = image
+    }
+
+    package init(_ json: JSON) throws(Failure) {
+        server = try json.text("server")
+        image = json["image"]?.string
+    }
+
+    package var json: JSON { ["server": .string(server), "image": JSON(image)] }
+}
+
+/// To write a server's disk into an image that has been announced to the image service.
+package struct SnapshotOrder: JSONCoded {
+    package let server: String
+    package let image: String
+
+    package init(server: String, image: String) {
+        self.server = server
+        self.image = image
+    }
+
+    package init(_ json: JSON) throws(Failure) {
+        server = try json.text("server")
+        image = try json.text("image")
+    }
+
+    package var json: JSON { ["server": .string(server), "image": .string(image)] }
 }
 
 package struct ServerReference: JSONCoded {
@@ -59,8 +190,10 @@ package struct HostRequest: JSONCoded {
     package let disk: Int
     package let zone: String?
     package let host: String?
-    /// Hosts on which it has just failed.
+    /// Hosts on which it has just failed, or from which it is to go.
     package let avoid: [String]
+    /// Under this name placement keeps what the server holds already, while it is on its way to something else.
+    package let migration: String?
     /// What its flavor and its image ask for beyond sizes, and what its user hints at.
     package let extraSpecs: JSON.Object
     package let image: JSON.Object
@@ -71,7 +204,8 @@ package struct HostRequest: JSONCoded {
     package init(
         server: String, user: String, project: String, vcpus: Int, memory: Int, disk: Int, zone: String?, host: String?,
         avoid: [String], extraSpecs: JSON.Object = JSON.Object(), image: JSON.Object = JSON.Object(),
-        hints: JSON.Object = JSON.Object(), group: String? = nil
+        hints: JSON.Object = JSON.Object(), group: String? = nil,
+        migration: String? = nil
     ) {
         self.server = server
         self.user = user
@@ -82,6 +216,7 @@ package struct HostRequest: JSONCoded {
         self.zone = zone
         self.host = host
         self.avoid = avoid
+        self.migration = migration
         self.extraSpecs = extraSpecs
         self.image = image
         self.hints = hints
@@ -98,6 +233,7 @@ package struct HostRequest: JSONCoded {
         zone = json["zone"]?.string
         host = json["host"]?.string
         avoid = json["avoid"]?.array?.compactMap(\.string) ?? []
+        migration = json["migration"]?.string
         extraSpecs = json["extra_specs"]?.object ?? JSON.Object()
         image = json["image"]?.object ?? JSON.Object()
         hints = json["hints"]?.object ?? JSON.Object()
@@ -108,6 +244,7 @@ package struct HostRequest: JSONCoded {
         [
             "server": .string(server), "user": .string(user), "project": .string(project), "vcpus": JSON(vcpus),
             "memory": JSON(memory), "disk": JSON(disk), "zone": JSON(zone), "host": JSON(host), "avoid": JSON(avoid),
+            "migration": JSON(migration),
             "extra_specs": .object(extraSpecs), "image": .object(image), "hints": .object(hints), "group": JSON(group),
         ]
     }
@@ -177,6 +314,7 @@ package struct ServerDescription: JSONCoded {
     package var userData: String?
     package var metadata: JSON
     package var hasConfigDrive: Bool
+    package var volumes: [VolumeConnection]
     /// Which it is of those that were asked for at once.
     package var launchIndex = 0
     package var reservation = ""
@@ -186,7 +324,7 @@ package struct ServerDescription: JSONCoded {
         server: String, name: String, hostname: String, user: String, project: String, vcpus: Int, memory: Int,
         rootDisk: Int, ephemeralDisk: Int, swap: Int, image: String?, networks: [NetworkRequest],
         securityGroups: [String], zone: String, keyName: String?, publicKey: String?, userData: String?,
-        metadata: JSON, hasConfigDrive: Bool
+        metadata: JSON, hasConfigDrive: Bool, volumes: [VolumeConnection] = []
     ) {
         self.server = server
         self.name = name
@@ -207,6 +345,7 @@ package struct ServerDescription: JSONCoded {
         self.userData = userData
         self.metadata = metadata
         self.hasConfigDrive = hasConfigDrive
+        self.volumes = volumes
     }
 
     package init(_ json: JSON) throws(Failure) {
@@ -219,7 +358,8 @@ package struct ServerDescription: JSONCoded {
             securityGroups: json["security_groups"]?.array?.compactMap(\.string) ?? [], zone: try json.text("zone"),
             keyName: json["key_name"]?.string, publicKey: json["public_key"]?.string,
             userData: json["user_data"]?.string, metadata: try json.member("metadata"),
-            hasConfigDrive: try json.flag("config_drive"))
+            hasConfigDrive: try json.flag("config_drive"),
+            volumes: try json.list("volumes", of: VolumeConnection.init))
         launchIndex = json["launch_index"]?.integer.map { Int($0) } ?? 0
         reservation = json["reservation"]?.string ?? ""
         flavorName = json["flavor_name"]?.string ?? ""
@@ -232,7 +372,8 @@ package struct ServerDescription: JSONCoded {
             "ephemeral_disk": JSON(ephemeralDisk), "swap": JSON(swap), "image": JSON(image),
             "networks": JSON(list: networks), "security_groups": JSON(securityGroups), "zone": .string(zone),
             "key_name": JSON(keyName), "public_key": JSON(publicKey), "user_data": JSON(userData),
-            "metadata": metadata, "config_drive": .bool(hasConfigDrive), "launch_index": JSON(launchIndex),
+            "metadata": metadata, "config_drive": .bool(hasConfigDrive), "volumes": JSON(list: volumes),
+            "launch_index": JSON(launchIndex),
             "reservation": .string(reservation), "flavor_name": .string(flavorName),
         ]
     }

@@ -5,29 +5,57 @@ import Trace
 extension Command {
     static let trace = Command(
         name: "trace", summary: "Show how a server came to be, or what a request did, step by step",
-        words: ["[ID]"],
+        words: ["ID"],
         options: [
             data,
-            Option(name: "of", value: "ID", summary: "a server's id, or a request's (req-…)"),
+            Option(
+                name: "view", value: "29|18|6",
+                summary: "tell a boot in the notes' 29 steps, in 18 of four phases, or in six; without it, every span"),
             Option(name: "json", value: nil, summary: "as JSON, for programs"),
         ],
         run: trace)
 
     private static func trace(_ arguments: Arguments) async throws(Failure) {
-        guard let subject = arguments[0] ?? arguments["of"] else {
-            throw .invalid("Whose trace is wanted? Name a server's id, or a request's.")
+        guard let subject = arguments[0] else {
+            throw .invalid("Whose trace? A server's id, or a request's (req-…).")
         }
         let data = arguments["data"].map { DataDirectory($0) } ?? .usual
         let spans = try await Cloud.spans(about: subject, in: data)
-        guard let first = spans.first else { throw .notFound("trace", subject) }
-        if arguments["json"] != nil { return print(json(spans)) }
-        for (index, span) in spans.enumerated() {
-            let start = (span.start - first.start).milliseconds.padded(9)
-            let failure = span.failure.map { "  FAILED: \($0)" } ?? ""
-            Terminal.say(
-                "\(String(index + 1).padded(3))  +\(start) ms  \(span.duration.milliseconds.padded(9)) ms  "
-                    + "\(span.kind.rawValue.filled(10))  \(span.actor.filled(14))  \(span.name)\(failure)")
+        guard !spans.isEmpty else { throw .notFound("trace", subject) }
+        guard let wish = arguments["view"] else {
+            return arguments["json"] == nil ? say(spans) : print(json(spans))
         }
+        guard let view = BootStory.View(rawValue: wish) else { throw .invalid("--view is 29, 18 or 6, not \(wish).") }
+        let story = BootStory(spans, view: view)
+        arguments["json"] == nil ? say(story) : print(json(story))
+    }
+
+    private static func say(_ spans: [Span]) {
+        guard let first = spans.first else { return }
+        for (index, span) in spans.enumerated() {
+            say(index + 1, span.start - first.start, span.duration, span.kind, span.actor, span.name, span.failure)
+        }
+    }
+
+    private static func say(_ story: BootStory) {
+        guard let first = story.lines.first else { return Terminal.say("No step of a boot was recorded.") }
+        for line in story.lines {
+            if let heading = line.heading { Terminal.say(heading) }
+            say(line.number, line.start - first.start, line.duration, line.kind, line.actor, line.text, line.failure)
+        }
+        guard !story.untold.isEmpty else { return }
+        let numbers = story.untold.map(String.init).joined(separator: ", ")
+        Terminal.say("Not part of this boot, or not recorded: \(numbers).")
+    }
+
+    private static func say(
+        _ number: Int, _ start: Duration, _ duration: Duration, _ kind: Span.Kind, _ actor: String, _ text: String,
+        _ failure: String?
+    ) {
+        let failed = failure.map { "  FAILED: \($0)" } ?? ""
+        Terminal.say(
+            "\(String(number).padded(3))  +\(start.milliseconds.padded(9)) ms  \(duration.milliseconds.padded(9)) ms  "
+                + "\(kind.rawValue.filled(10))  \(actor.filled(14))  \(text)\(failed)")
     }
 
     private static func json(_ spans: [Span]) -> String {
@@ -41,6 +69,24 @@ extension Command {
                     $0.put("start", span.start, as: .identity)
                     $0.put("microseconds", span.duration.microseconds)
                     $0.put("failure", span.failure)
+                }
+            }
+        }
+        return json.finishText()
+    }
+
+    private static func json(_ story: BootStory) -> String {
+        var json = JSONWriter()
+        json.array {
+            for line in story.lines {
+                $0.object {
+                    $0.put("number", line.number)
+                    $0.put("name", line.text)
+                    $0.put("kind", line.kind.rawValue)
+                    $0.put("actor", line.actor)
+                    $0.put("start", line.start, as: .identity)
+                    $0.put("microseconds", line.duration.microseconds)
+                    $0.put("failure", line.failure)
                 }
             }
         }

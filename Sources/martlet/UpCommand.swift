@@ -18,6 +18,7 @@ extension Command {
         Option(
             name: "hypervisor", value: "KIND",
             summary: "what runs the servers: \(HypervisorKind.allCases.map(\.rawValue).joined(separator: ", "))"),
+        Option(name: "nodes", value: "COUNT", summary: "how many simulated compute nodes there are (1)"),
     ]
 
     private static func up(_ arguments: Arguments) async throws(Failure) {
@@ -26,6 +27,13 @@ extension Command {
         if let listen = arguments["listen"] { settings.listen = listen }
         if let port = try arguments.port("port") { settings.port = port }
         if let text = arguments["hypervisor"] { settings.hypervisor = try HypervisorKind(named: text) }
+
+        if let text = arguments["nodes"] {
+            guard let count = Int(text), (1...1_000).contains(count) else {
+                throw .invalid("--nodes must be a number from 1 to 1000, not \(text).")
+            }
+            settings.nodes = count
+        }
 
         let stop = Signals()
         try settings.data.take()

@@ -78,6 +78,11 @@ package protocol RemoteScreens: Hypervisor {
     func vncSocket(_ id: GuestID) async throws(Failure) -> String
 }
 
+/// A power: a guest's own disk can be had by another guest, while it rests.
+package protocol Rescuing: Hypervisor {
+    func rootDisk(of id: GuestID) async throws(Failure) -> DiskSpec
+}
+
 /// A power: guests that change by themselves are noticed.
 package protocol GuestEvents: Hypervisor {
     /// For one listener, from the driver's beginning to its end. What came of a verb is told as well.

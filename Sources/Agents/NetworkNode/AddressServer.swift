@@ -157,21 +157,30 @@ struct AddressServer {
     }
 
     func stop(_ folder: String) async throws(Failure) {
-        guard let pid = AddressServer.pid(folder) else { return }
+        guard let pid = AddressServer.pid(folder) ?? AddressServer.orphan(folder) else { return }
         kill(pid, SIGTERM)
-        for _ in 0..<100 where AddressServer.pid(folder) != nil {
+        for _ in 0..<100 where AddressServer.isServer(pid, folder) {
             do { try await Task.sleep(for: .milliseconds(10)) } catch { throw Failure(error) }
         }
-        if AddressServer.pid(folder) != nil { kill(pid, SIGKILL) }
+        if AddressServer.isServer(pid, folder) { kill(pid, SIGKILL) }
     }
 
     /// The process that was started with this folder's configuration, if it is still there.
     static func pid(_ folder: String) -> pid_t? {
         guard let bytes = try? Files.read(folder + "/pid"),
-            let pid = pid_t(String(decoding: bytes.filter { $0 > 32 }, as: UTF8.self)), pid > 1,
-            let line = try? Files.read("/proc/\(pid)/cmdline")
+            let pid = pid_t(String(decoding: bytes.filter { $0 > 32 }, as: UTF8.self)), isServer(pid, folder)
         else { return nil }
-        return String(decoding: line, as: UTF8.self).contains("--conf-file=\(folder)/") ? pid : nil
+        return pid
+    }
+
+    /// One whose files are gone, found by what it was told.
+    private static func orphan(_ folder: String) -> pid_t? {
+        Folders.names(in: "/proc").lazy.compactMap { pid_t($0) }.first { isServer($0, folder) }
+    }
+
+    private static func isServer(_ pid: pid_t, _ folder: String) -> Bool {
+        guard pid > 1, let line = try? Files.read("/proc/\(pid)/cmdline") else { return false }
+        return String(decoding: line, as: UTF8.self).contains("--conf-file=\(folder)/")
     }
 
     private func leases(_ plan: AddressPlan) -> (kept: String, stale: [Substring]) {

@@ -1,5 +1,6 @@
 package import Base
 package import Contracts
+import Glibc
 import IO
 import Programs
 package import Trace
@@ -11,6 +12,8 @@ package import Trace
 /// only saves looking at the same namespace each time that something else changes.
 package actor LinuxBridges: Wires {
     private let host: String
+    /// The folder of the whole cloud, which tells it from others on this machine.
+    private let cloud: String
     /// Where files of address servers are.
     private let folder: String
     /// By which the devices of this cloud are known, among those of others on the same machine.
@@ -33,13 +36,16 @@ package actor LinuxBridges: Wires {
 
     private var settled: [String: Settled] = [:]
     private var hasBridgeFilters = false
+    private var isRegistered = false
 
     package init(
         host: String, folder: String, cloud: String, uplinks: [String: Uplink], door: MetadataDoor, world: World,
-        log: Log
+        log: Log, isRegistered: Bool = false
     ) {
+        self.isRegistered = isRegistered
         self.host = host
         self.folder = folder
+        self.cloud = cloud
         mark = "martlet-" + fingerprintText(cloud).prefix(8)
         table = "martlet_" + fingerprintText(cloud).prefix(8)
         self.uplinks = uplinks
@@ -81,17 +87,18 @@ package actor LinuxBridges: Wires {
     // MARK: Making it so
 
     package func converge(_ desired: HostNetwork) async throws(Failure) -> Set<String> {
+        if !isRegistered { try await register() }
         let layout = Layout(desired, host: host, uplinks: uplinks)
         var links = Link.read(try await read(["-j", "-d", "address", "show"]))
         let plan = Plan.host(layout, links, mark: mark)
-        try await removeSpaces(besides: layout)
+        // A pair goes at once with either of its ends, and only some time later with a namespace.
         try await batch(plan.removals)
+        try await removeSpaces(besides: layout)
         try await filter(desired)
         try await batch(plan.additions)
         if !plan.additions.isEmpty { quieten(layout.bridges) }
         var connected = Set(
             desired.ports.filter { $0.host == host && $0.kind == .guest && $0.isUp }.map(\.id))
-        // A pair's outer end goes with the namespace of its inner one.
         links = links.filter { name, _ in !plan.removals.contains { $0.hasSuffix(" " + name) } }
         for space in layout.spaces {
             do throws(Failure) {
@@ -231,9 +238,32 @@ package actor LinuxBridges: Wires {
             for family in ["inet", "bridge"] {
                 try await Program("nft", "delete", "table", family, table).run(by: LinuxBridges.name)
             }
+            unlink(LinuxBridges.register + "/" + mark)
         } catch {
             log.warning("Some of the networks' devices are left: \(error)")
         }
+    }
+
+    // MARK: Other clouds
+
+    /// Where clouds on this machine say whose folder stands behind which mark.
+    private static let register = "/run/martlet/networks"
+
+    /// Says that this cloud has devices here, and takes away those of clouds whose folder is gone: nobody else would.
+    private func register() async throws(Failure) {
+        try Folders.make(LinuxBridges.register)
+        for name in Folders.names(in: LinuxBridges.register) where name != mark {
+            guard let bytes = try? Files.read(LinuxBridges.register + "/" + name) else { continue }
+            let folder = String(decoding: bytes, as: UTF8.self)
+            guard !folder.isEmpty, !Files.exists(folder) else { continue }
+            log.info("The cloud in \(folder) is gone: its networks' devices are taken away")
+            await LinuxBridges(
+                host: host, folder: folder + "/networks", cloud: folder, uplinks: [:], door: door, world: world,
+                log: log, isRegistered: true
+            ).takeDown()
+        }
+        try Files.write(cloud, to: LinuxBridges.register + "/" + mark)
+        isRegistered = true
     }
 
     // MARK: ip

@@ -12,10 +12,13 @@ package struct Dialect: Sendable {
     package let complaint: @Sendable (Complaint) -> Failure
     /// The one media type that bodies must have and answers can have, for a service that insists.
     package let mediaType: String?
+    /// The header in which the request's id was answered before all services had the same one, for clients that read it.
+    package let olderRequestID: String?
     package let write: @Sendable (_ failure: Failure, _ status: Int, _ requestID: String) -> [UInt8]
 
     package init(
         statuses: [Failure.Kind: Int] = [:], contentType: String = "application/json", mediaType: String? = nil,
+        olderRequestID: String? = nil,
         complaint: @escaping @Sendable (Complaint) -> Failure = { $0.failure },
         refusal: @escaping @Sendable (_ rule: String) -> String,
         write: @escaping @Sendable (_ failure: Failure, _ status: Int, _ requestID: String) -> [UInt8]
@@ -23,6 +26,7 @@ package struct Dialect: Sendable {
         self.statuses = statuses
         self.contentType = contentType
         self.mediaType = mediaType
+        self.olderRequestID = olderRequestID
         self.complaint = complaint
         self.refusal = refusal
         self.write = write

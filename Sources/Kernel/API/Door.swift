@@ -11,6 +11,7 @@ package struct Door: Sendable {
     private let authenticator: any Authenticator
     private let world: World
     private let log: Log
+    private let stories = Stories()
     /// The port behind which all services stand, told apart by path.
     private let gateway: Int?
 
@@ -55,6 +56,7 @@ package struct Door: Sendable {
         }
         way.service.versions.describe(version, in: &response.headers)
         response.headers.append("X-Openstack-Request-Id", requestID)
+        if let older = way.service.dialect.olderRequestID { response.headers.append(older, requestID) }
         return response
     }
 
@@ -69,14 +71,18 @@ package struct Door: Sendable {
         }
         let tracing = Tracing(
             trace: world.chance.next(), requestID: requestID, collector: Collector(), world: world)
-        return try await Tracing.$current.withValue(tracing) {
+        if let token = request.headers["X-Auth-Token"] { tracing.add(stories[token]) }
+        let reply = try await Tracing.$current.withValue(tracing) {
             try await Tracing.span(
-                "\(request.method) /\(way.service.name)\(request.path)", .rest, by: way.service.name + "-api"
+                "\(request.method) /\(way.service.name)/\(way.segments.joined(separator: "/"))", .rest,
+                by: way.service.name + "-api"
             ) {
                 () async throws(Failure) in
                 do { return try await answer(request, way, requestID, version) } catch { throw Failure(error) }
             }
         }
+        if let token = reply.headers["X-Subject-Token"] { stories[token] = tracing.take() }
+        return reply
     }
 
     private func answer(

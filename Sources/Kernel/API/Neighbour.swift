@@ -1,5 +1,7 @@
 package import Base
 package import HTTP
+package import IO
+import Synchronization
 import Trace
 
 /// Another service, asked over its REST API with somebody's token: through the door of this process where it lives in
@@ -52,13 +54,50 @@ package struct Neighbour: Sendable {
         return response
     }
 
+    /// Sends a file, piece by piece, as it is; nothing at all without one.
+    package func upload(_ path: String, _ file: FileSlice? = nil, token: String) async throws(Failure) {
+        try await Tracing.span("PUT /\(name)\(path)", .rest, by: asker) { () async throws(Failure) in
+            let headers: HTTPHeaders = [
+                "Host": "localhost", "X-Auth-Token": token, "Content-Type": "application/octet-stream",
+            ]
+            let body = file.map(Neighbour.pieces) ?? .empty
+            let response = try await transport(HTTPRequest("PUT", "/\(name)\(path)", headers: headers, body: body))
+            let bytes = try await response.collect(limit: Neighbour.answerLimit)
+            guard response.status < 400 else {
+                throw refusal(response.status, (try? JSONReader.read(bytes)) ?? .null)
+            }
+        }
+    }
+
+    private static func pieces(of file: FileSlice) -> HTTPBody {
+        let place = Place()
+        return HTTPBody(length: file.length) { () throws(Failure) in
+            let range = place.next(upTo: file.length)
+            return range.isEmpty ? nil : try file.read(range)
+        }
+    }
+
+    /// How far a file has been sent.
+    private final class Place: Sendable {
+        private let offset = Mutex(0)
+        private static let piece = 1 << 20
+
+        func next(upTo end: Int) -> Range<Int> {
+            offset.withLock { offset in
+                let range = offset..<min(end, offset + Place.piece)
+                offset = range.upperBound
+                return range
+            }
+        }
+    }
+
     private func send(
         _ method: String, _ path: String, _ body: JSON?, _ token: String, _ headers: HTTPHeaders
     ) async throws(Failure) -> HTTPResponse {
         var headers = headers
         headers.append("Host", "localhost")
         headers.append("X-Auth-Token", token)
-        if body != nil { headers.append("Content-Type", "application/json") }
+        if body != nil, !headers.contains("Content-Type") { headers.append("Content-Type", "application/json") }
         if let requestID = Tracing.current?.requestID { headers.append("X-Openstack-Request-Id", requestID) }
         let bytes = body.map { HTTPBody($0.text) } ?? .empty
         return try await transport(HTTPRequest(method, "/\(name)\(path)", headers: headers, body: bytes))

@@ -43,10 +43,12 @@ package final class LocalBus: Bus {
         _ message: Message<Request, Answer>, on host: String?, _ request: Request, deadline: Duration
     ) async throws(Failure) -> Answer {
         let handler = try handler(for: message, on: host)
-        let reply: any Sendable = try await Tracing.span(message.name, .call, by: message.topic) {
+        let reply: any Sendable = try await Tracing.span(message.name, .call, by: Tracing.current?.actor ?? "") {
             () async throws(Failure) -> any Sendable in
             try await withDeadline(deadline, message.name) { () async throws(Failure) -> any Sendable in
-                try await handler(request)
+                try await Tracing.span(message.name, .serve, by: message.topic) { () async throws(Failure) in
+                    try await handler(request)
+                }
             }
         }
         guard let answer = reply as? Answer else { throw .bug("A \(message.name) was answered with something else.") }
@@ -57,10 +59,11 @@ package final class LocalBus: Bus {
         _ message: Message<Request, Nothing>, on host: String?, _ request: Request
     ) async throws(Failure) {
         let handler = try handler(for: message, on: host)
-        let tracing = Tracing.current
+        let name = message.name
+        let tracing = Tracing.sent(name, .cast)
         let work: @Sendable () async -> Void = {
             await Tracing.$current.withValue(tracing) {
-                _ = try? await Tracing.span(message.name, .cast, by: message.topic) {
+                _ = try? await Tracing.span(name, .serve, by: message.topic) {
                     () async throws(Failure) -> any Sendable in try await handler(request)
                 }
             }

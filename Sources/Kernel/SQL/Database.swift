@@ -1,4 +1,5 @@
 package import Base
+import Trace
 
 /// The store. Everything that touches it is a transaction that `read` or `write` gives to a closure.
 ///
@@ -57,7 +58,8 @@ package final class Database: Sendable {
     package func write<Value: Sendable>(
         repeatable: Bool = true, _ body: @escaping @Sendable (Transaction) throws -> Value
     ) async throws(Failure) -> Value {
-        try await withUnsafeContinuation { engine.write(Job($0, body), repeatable: repeatable) }.get()
+        let carried = Tracing.carrying(body)
+        return try await withUnsafeContinuation { engine.write(Job($0, carried), repeatable: repeatable) }.get()
     }
 
     /// How much was done since the start.

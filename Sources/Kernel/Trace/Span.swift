@@ -7,6 +7,8 @@ package struct Span: Sendable, Hashable {
         case rest
         /// A message that waits for its answer, and one that doesn't.
         case call, cast
+        /// What the one does to whom such a message has come.
+        case serve
         case sql
         /// A step of a workflow.
         case step

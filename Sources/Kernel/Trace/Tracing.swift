@@ -9,6 +9,8 @@ import Synchronization
 package struct Tracing: Sendable {
     package let trace: UInt64
     package let parent: UInt64?
+    /// Who is at it: the actor of the innermost span.
+    package let actor: String?
     package let requestID: String
     private let collector: Collector
     private let world: World
@@ -16,16 +18,29 @@ package struct Tracing: Sendable {
     @TaskLocal package static var current: Tracing?
 
     /// A new story, or the continuation of one that a message brought.
-    package init(trace: UInt64, parent: UInt64? = nil, requestID: String, collector: Collector, world: World) {
+    package init(
+        trace: UInt64, parent: UInt64? = nil, actor: String? = nil, requestID: String, collector: Collector,
+        world: World
+    ) {
         self.trace = trace
         self.parent = parent
+        self.actor = actor
         self.requestID = requestID
         self.collector = collector
         self.world = world
     }
 
-    private func below(_ span: UInt64) -> Tracing {
-        Tracing(trace: trace, parent: span, requestID: requestID, collector: collector, world: world)
+    private func below(_ span: Span) -> Tracing {
+        Tracing(
+            trace: trace, parent: span.id, actor: span.actor, requestID: requestID, collector: collector, world: world)
+    }
+
+    /// The same function for another thread: what it does belongs to the trace that is current here.
+    package static func carrying<Input, Value>(
+        _ body: @escaping @Sendable (Input) throws -> Value
+    ) -> @Sendable (Input) throws -> Value {
+        guard let tracing = current else { return body }
+        return { input in try $current.withValue(tracing) { try body(input) } }
     }
 
     /// Runs `body` as a span of the current trace.
@@ -37,13 +52,23 @@ package struct Tracing: Sendable {
         var span = Span(
             trace: tracing.trace, id: tracing.world.chance.next(), parent: tracing.parent, name: name(), kind: kind,
             actor: actor, start: tracing.world.now)
-        let result = await $current.withValue(tracing.below(span.id)) { () async -> Result<Value, Failure> in
+        let result = await $current.withValue(tracing.below(span)) { () async -> Result<Value, Failure> in
             do throws(Failure) { return .success(try await body()) } catch { return .failure(error) }
         }
         span.duration = tracing.world.now - span.start
         if case .failure(let failure) = result { span.failure = failure.message }
         tracing.collector.add(span)
         return try result.get()
+    }
+
+    /// Notes that something was sent on its way, and answers with the trace for whoever goes on with it.
+    package static func sent(_ name: String, _ kind: Span.Kind) -> Tracing? {
+        guard let tracing = current else { return nil }
+        let span = Span(
+            trace: tracing.trace, id: tracing.world.chance.next(), parent: tracing.parent, name: name, kind: kind,
+            actor: tracing.actor ?? "", start: tracing.world.now)
+        tracing.collector.add(span)
+        return tracing.below(span)
     }
 
     /// What has been collected since the last time: for whoever is about to write to the store anyway.

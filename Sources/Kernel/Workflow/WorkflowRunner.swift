@@ -43,9 +43,10 @@ package final class WorkflowRunner: Sendable {
     }
 
     /// Begins a run in the transaction that decides it: both happen, or neither.
+    @discardableResult
     package func start<W: Workflow>(
         _: W.Type, about subject: String, _ state: W.State, _ tx: Transaction
-    ) throws(Failure) {
+    ) throws(Failure) -> ID<Run> {
         guard let first = W.steps.first else { throw .bug("Workflow \(W.name) has no steps.") }
         let now = world.now
         let run = Run(
@@ -55,6 +56,7 @@ package final class WorkflowRunner: Sendable {
         try tx.insert(run)
         let tracing = Tracing.current
         tx.afterCommit { [inbox] in inbox.put(run, tracing) }
+        return run.id
     }
 
     /// Something happened that a run may be waiting for.

@@ -4,7 +4,7 @@ import Base
 extension Dialect {
     /// `{"itemNotFound": {"code": 404, "message": "Instance 42 could not be found."}}`
     static let compute = Dialect(
-        refusal: { "Policy doesn't allow \($0) to be performed." },
+        olderRequestID: "X-Compute-Request-Id", refusal: { "Policy doesn't allow \($0) to be performed." },
         write: { failure, status, _ in
             var json = JSONWriter()
             json.object {

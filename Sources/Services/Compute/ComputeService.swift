@@ -64,27 +64,39 @@ package struct Compute: Sendable {
                 .listAllServerGroups, .showServerSteps, .showStepDetails, .showOthersLimits, .seeServerHost,
                 .seeServerFlavorSpecs, .forceHost, .removeFlavorAccess,
             ],
-            roots: Compute.discovery,
-            endpoints: Compute.endpoints)
+            roots: Compute.discovery, endpoints: Compute.endpoints, countsLastSlash: true)
     }
 
     /// The table of contents of the API reference.
     package static let endpoints: [Endpoint<Compute>] = [
         Flavor.endpoints, Keypair.endpoints, Server.endpoints, ServerMetadata.endpoints, ServerAction.endpoints,
+        ServerInterfaces.endpoints, VolumeAttachments.endpoints, ServerSecurityGroups.endpoints,
+        ServerMigration.endpoints, ServerInspection.endpoints, RemoteConsole.endpoints,
         ServerEvent.endpoints, ServerTags.endpoints, ServerGroup.endpoints, Aggregate.endpoints,
         AvailabilityZone.endpoints, HypervisorAPI.endpoints, ComputeServiceAPI.endpoints, HostAPI.endpoints,
         Quota.endpoints, QuotaClass.endpoints, Limits.endpoints, UsageAPI.endpoints, UsageAuditAPI.endpoints,
-        ExternalEventAPI.endpoints, GoneAPI.endpoints,
+        ExternalEventAPI.endpoints, ExtensionAPI.endpoints, Proxy.endpoints, GoneAPI.endpoints,
     ].flatMap { $0 }
 
     package static let migrations: [Migration] = [
         Flavor.created, Keypair.created, ComputeHost.created, Server.created, Wishes.added, ComputeHost.countedOn,
         Quota.created, ServerGroup.created, Aggregate.created, ServerEvent.created,
+        Server.grown, ServerMigration.created, ConsoleTicket.created, ComputeRole.created,
     ]
 
     /// What the conductor of this service can carry out.
     static func workflows(_ tools: ServerTools) -> [any RunnableKind] {
-        [Runnable(BootServer.self, tools), Runnable(DeleteServer.self, tools), Runnable(PowerServer.self, tools)]
+        [
+            Runnable(BootServer.self, tools), Runnable(DeleteServer.self, tools), Runnable(PowerServer.self, tools),
+            Runnable(RebuildServer.self, tools), Runnable(RescueServer.self, tools),
+            Runnable(UnrescueServer.self, tools), Runnable(RestoreServer.self, tools),
+            Runnable(SnapshotServer.self, tools), Runnable(ShelveServer.self, tools),
+            Runnable(UnshelveServer.self, tools), Runnable(ResizeServer.self, tools),
+            Runnable(ConfirmResize.self, tools), Runnable(RevertResize.self, tools),
+            Runnable(MigrateServer.self, tools), Runnable(EvacuateServer.self, tools),
+            Runnable(AttachInterface.self, tools), Runnable(DetachInterface.self, tools),
+            Runnable(AttachVolume.self, tools), Runnable(DetachVolume.self, tools), Runnable(SwapVolume.self, tools),
+        ]
     }
 }
 
@@ -100,10 +112,15 @@ package struct ComputeSettings: Sendable {
     package var serverGroupMembers = 10
     package var defaultZone = "nova"
     package var scheduler = SchedulerSettings()
+    /// What this machine is called.
+    package var machine = "localhost"
     /// A node that says nothing for so long counts as down.
     package var nodePatience: Duration = .seconds(60)
     /// A build takes at most so long on a host.
     package var buildLimit: Duration = .seconds(600)
+
+    /// Where users reach consoles, if not beside compute: `http://cloud.example:6080`.
+    package var consoleAddress: String?
 
     package init() {}
 }

@@ -34,8 +34,8 @@ package struct Conductor: Sendable {
         let (tools, scheduler) = (tools, scheduler)
         tools.bus.serve(ComputeMessages.choose) { try await scheduler.choose($0) }
         tools.bus.serve(ComputeMessages.describe) { reference in
-            let server = try await tools.database.read { try $0.server(ID(reference.server)) }
-            guard server.host == reference.host else {
+            let server = try await tools.database.read(to: "read the server") { try $0.server(ID(reference.server)) }
+            guard server.host == reference.host || server.particulars.headedFor == reference.host else {
                 throw Failure.conflict("Instance \(server.id) is not to be on \(reference.host ?? "an unnamed host").")
             }
             return server.told
@@ -56,6 +56,9 @@ extension ServerTools {
     fileprivate func note(_ report: NodeReport) async throws(Failure) {
         let (settings, world) = (settings, world)
         let (host, isNew, strays) = try await database.write { tx in
+            for role in ["nova-conductor", "nova-scheduler"] {
+                try tx.note(role: role, on: settings.machine, world: world)
+            }
             let known = try tx.computeHosts("compute_host.name = \(report.host)").first
             let host = try tx.note(report, zone: known?.zone ?? settings.defaultZone, world: world)
             try tx.follow(report, at: world.now)

@@ -48,6 +48,14 @@ extension Identity {
         return try await database.read { try $0.project(named: "admin", in: domain)?.id.text }
     }
 
+    /// Whoever may do everything in a new cloud.
+    package func adminToken() async throws(Failure) -> String? {
+        let domain = settings.defaultDomain
+        let user = try await database.read { try $0.user(named: "admin", in: domain)?.id.text }
+        guard let user, let project = try await adminProject() else { return nil }
+        return try await token(user: user, project: project)
+    }
+
     /// Makes what is missing and leaves what is there; only the catalog's URLs follow where the cloud now answers.
     package func bootstrap(_ bootstrap: Bootstrap) async throws(Failure) {
         if try await !isBootstrapped() {

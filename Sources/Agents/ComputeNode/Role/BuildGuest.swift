@@ -24,10 +24,12 @@ extension ComputeNode {
             ComputeMessages.describe, ServerReference(server: server, host: host), deadline: .seconds(60))
         let token = try await tokens.token(user: wanted.user, project: wanted.project)
         let service = try await tokens.serviceToken()
-        let image = try await image(wanted, token)
+        let disks = try await disks(wanted, token)
+        let root = try await root(wanted, disks, token)
         let interfaces = try await ports.ensure(wanted, token: token, serviceToken: service)
         var guest = GuestSpec(
-            id: GuestID(server), name: wanted.name, vcpus: wanted.vcpus, memoryMB: wanted.memory, root: image)
+            id: GuestID(server), name: wanted.name, vcpus: wanted.vcpus, memoryMB: wanted.memory, root: root)
+        guest.disks = zip(wanted.volumes, disks).filter { !$0.0.isRoot }.map(\.1)
         guest.ephemeralGB = wanted.ephemeralDisk > 0 ? [wanted.ephemeralDisk] : []
         guest.swapMB = wanted.swap
         guest.nics = interfaces.map { NICSpec(id: $0.port, mac: $0.mac, tap: $0.tap, mtu: $0.mtu) }
@@ -37,12 +39,17 @@ extension ComputeNode {
         try await Tracing.span("make the guest", .hypervisor, by: "compute-node") { () async throws(Failure) in
             try await hypervisor.ensureRunning(spec)
         }
+        for volume in wanted.volumes { try await volumes.complete(volume, token: token) }
         // The guest has its own copy.
         if let drive = spec.configDrive { try LocalFiles.remove(drive) }
         return JSON(list: interfaces)
     }
 
-    private func image(_ wanted: ServerDescription, _ token: String) async throws(Failure) -> RootDisk {
+    /// What the server starts from: a volume, or a disk of its own over an image.
+    private func root(
+        _ wanted: ServerDescription, _ disks: [DiskSpec], _ token: String
+    ) async throws(Failure) -> RootDisk {
+        if let place = wanted.volumes.firstIndex(where: \.isRoot) { return .volume(disks[place]) }
         guard let id = wanted.image else {
             throw .invalid("The server has neither an image nor a volume to start from.")
         }
@@ -50,10 +57,19 @@ extension ComputeNode {
         return .image(path: file.path, format: file.format, sizeGB: wanted.rootDisk)
     }
 
+    private func disks(_ wanted: ServerDescription, _ token: String) async throws(Failure) -> [DiskSpec] {
+        var disks: [DiskSpec] = []
+        for volume in wanted.volumes {
+            disks.append(try await volumes.connect(volume, to: wanted.server, token: token))
+        }
+        return disks
+    }
+
     /// Leaves nothing of a server here: no guest, no disk, no port that was made for it.
     func remove(_ server: String) async throws(Failure) {
         try await turns.take(GuestID(server)) { () throws(Failure) in
             try await Tracing.span("remove the guest", .hypervisor, by: "compute-node") { () async throws(Failure) in
+                try await hypervisor.remove(GuestID.rescue(of: server))
                 try await hypervisor.remove(GuestID(server))
             }
             try await ports.release(server, serviceToken: tokens.serviceToken())

@@ -12,6 +12,7 @@ package struct ComputeNode: Sendable {
     let bus: any Bus
     let images: ImageCache
     let ports: ServerPorts
+    let volumes: ServerVolumes
     let tokens: any TokenIssuer
     /// A server is built or removed here, and never both at once.
     let turns = Turns()
@@ -24,7 +25,7 @@ package struct ComputeNode: Sendable {
     /// - Parameter cache: the folder for images that were used here.
     package init(
         host: String, hypervisor: any Hypervisor, bus: any Bus, image: Neighbour, network: Neighbour,
-        tokens: any TokenIssuer, cache: String, world: World, log: Log
+        volume: Neighbour, tokens: any TokenIssuer, cache: String, world: World, log: Log
     ) {
         self.host = host
         self.hypervisor = hypervisor
@@ -34,6 +35,7 @@ package struct ComputeNode: Sendable {
         self.log = log
         images = ImageCache(folder: cache, service: image)
         ports = ServerPorts(host: host, service: network)
+        volumes = ServerVolumes(host: host, service: volume)
     }
 
     /// From now on answers what is asked of this host.
@@ -53,6 +55,37 @@ package struct ComputeNode: Sendable {
         bus.serve(ComputeMessages.power, on: host) { try await obey($0) }
         bus.serve(ComputeMessages.metadata, on: host) { try await metadata($0.server) }
         bus.serve(ComputeMessages.console, on: host) { .string(try await console($0)) }
+        serveChanges()
+    }
+
+    private func serveChanges() {
+        bus.serve(ComputeMessages.dismantle, on: host) { reference in
+            try await dismantle(reference.server)
+            return Nothing()
+        }
+        bus.serve(ComputeMessages.rescue, on: host) { order in
+            try await rescue(order)
+            return Nothing()
+        }
+        bus.serve(ComputeMessages.snapshot, on: host) { order in
+            try await snapshot(order)
+            return Nothing()
+        }
+        bus.serve(ComputeMessages.attachVolume, on: host) { order in
+            try await attach(order)
+            return Nothing()
+        }
+        bus.serve(ComputeMessages.detachVolume, on: host) { order in
+            try await detach(order)
+            return Nothing()
+        }
+        bus.serve(ComputeMessages.attachPort, on: host) { try await attach($0) }
+        bus.serve(ComputeMessages.detachPort, on: host) { order in
+            try await detach(order)
+            return Nothing()
+        }
+        bus.serve(ComputeMessages.diagnose, on: host) { try await diagnose($0.server) }
+        bus.serve(ComputeMessages.screen, on: host) { try await screen($0) }
     }
 
     /// Says that it is there, until the task is cancelled.

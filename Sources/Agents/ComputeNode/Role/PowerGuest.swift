@@ -26,7 +26,7 @@ extension ComputeNode {
         guard let hypervisor = hypervisor as? any ConsoleLogging else {
             throw Failure(.notImplemented, "Consoles are not kept on the host \(host).")
         }
-        let bytes = try await hypervisor.consoleLog(GuestID(request.server), last: 100 * 1_024)
+        let bytes = try await hypervisor.consoleLog(guest(of: request.server), last: 100 * 1_024)
         let text = String(decoding: bytes, as: UTF8.self)
         guard let lines = request.lines else { return text }
         return text.split(separator: "\n", omittingEmptySubsequences: false).suffix(lines).joined(separator: "\n")

@@ -13,15 +13,23 @@ struct ServerAction: Sendable {
     let rule: Rule
     let shape: Shape
     let states: [ServerState]
+    var since: Microversion?
+    var until: Microversion?
     let handle: @Sendable (Call<Compute>, ID<Server>, JSON) async throws(Failure) -> Reply
 
     static let endpoints: [Endpoint<Compute>] = [
         Endpoint(
             "POST", "/servers/{server_id}/action", "Do something with a server", access: .decided(by: all.map(\.rule)),
-            body: .json(.object(Fields(all.map { .optional($0.name, $0.shape) }))), act)
+            body: .json(.object(Fields(all.map { .optional($0.name, $0.shape, since: $0.since, until: $0.until) }))),
+            act)
     ]
 
-    static let all: [ServerAction] = PowerServer.actions + ServerConsole.actions + LockServer.actions
+    static let all: [ServerAction] = [
+        PowerServer.actions, ServerConsole.actions, LockServer.actions, AdministerServer.actions,
+        ServerSecurityGroups.actions, RebuildServer.actions, RescueServer.actions, ServerImages.actions,
+        ResizeServer.actions, MigrateServer.actions, ShelveServer.actions, RemoteConsole.actions,
+        FixedAddresses.actions, ServerFloatingIPs.actions,
+    ].flatMap { $0 }
 
     private static func act(_ call: Call<Compute>) async throws(Failure) -> Reply {
         guard let members = call.body.object?.members, members.count == 1, let member = members.first,

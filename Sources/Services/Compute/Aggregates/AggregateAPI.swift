@@ -124,7 +124,7 @@ extension Aggregate {
     }
 
     private static func number(_ call: Call<Compute>) throws(Failure) -> Int {
-        guard let number = Int(call["aggregate_id"]), number >= 0 else {
+        guard let number = Int(call["aggregate_id"]) else {
             throw .invalid("Invalid input received: id must be an integer")
         }
         return number

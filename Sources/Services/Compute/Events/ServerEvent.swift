@@ -26,7 +26,12 @@ struct ServerEvent: Sendable {
         "shelveOffload": "shelveOffload",
         "unshelve": "unshelve", "rescue": "rescue", "unrescue": "unrescue", "createImage": "createImage",
         "createBackup": "createBackup", "changePassword": "changePassword", "trigger_crash_dump": "trigger_crash_dump",
-        "restore": "restore", "forceDelete": "delete",
+        "restore": "restore",
+    ]
+
+    /// What is asked for elsewhere than among the actions, and is kept as well.
+    static let wordsBesideActions: Set<String> = [
+        "attach_volume", "detach_volume", "swap_volume", "attach_interface", "detach_interface",
     ]
 }
 

@@ -129,7 +129,7 @@ extension Transaction {
     /// Writes down what a node says of itself. A node that is new gets its ids here.
     func note(_ report: NodeReport, zone: String, world: World) throws(Failure) -> ComputeHost {
         let now = world.now
-        let number = try count("SELECT MAX(number) FROM compute_host") + 1
+        let number = try nextServiceNumber()
         try run(
             """
             INSERT INTO compute_host (name, number, id, service_id, zone, disabled, hypervisor, version, vcpus, memory,

@@ -37,13 +37,31 @@ extension Rule {
 
 extension ComputeServiceAPI {
     private static func list(_ call: Call<Compute>) async throws(Failure) -> Reply {
-        var hosts = try await call.service.database.read { try $0.computeHosts() }
-        if let name = call.query["host"], !name.isEmpty { hosts = hosts.filter { $0.name == name } }
-        if let asked = call.query["binary"], !asked.isEmpty, asked != binary { hosts = [] }
-        let found = hosts
-        return .json { json in
-            json.array("services", of: found) { host, json in json.object { write(host, to: &$0, call) } }
+        let (hosts, roles) = try await call.service.database.read { tx in
+            (try tx.computeHosts(), try tx.computeRoles())
         }
+        let (host, name) = (call.query["host"] ?? "", call.query["binary"] ?? "")
+        let isAsked = { (service: String, on: String) in
+            (host.isEmpty || host == on) && (name.isEmpty || name == service)
+        }
+        return .json { json in
+            json.array("services") { json in
+                for role in roles where isAsked(role.binary, role.host) { json.object { write(role, to: &$0, call) } }
+                for host in hosts where isAsked(binary, host.name) { json.object { write(host, to: &$0, call) } }
+            }
+        }
+    }
+
+    private static func write(_ role: ComputeRole, to json: inout JSONWriter, _ call: Call<Compute>) {
+        if call.version >= "2.53" { json.put("id", role.id) } else { json.put("id", role.number) }
+        json.put("binary", role.binary)
+        json.put("host", role.host)
+        json.put("zone", ComputeRole.zone)
+        json.put("status", "enabled")
+        json.put("state", role.isAlive(at: call.service.world.now, call.service.settings) ? "up" : "down")
+        json.put("updated_at", role.seen, as: .bare)
+        json.putNull("disabled_reason")
+        if call.version >= "2.11" { json.put("forced_down", false) }
     }
 
     private static func write(_ host: ComputeHost, to json: inout JSONWriter, _ call: Call<Compute>) {
@@ -159,8 +177,11 @@ extension ComputeServiceAPI {
 
     private static func find(_ id: String, _ version: Microversion, _ tx: Transaction) throws(Failure) -> ComputeHost {
         let isThis: SQL = version >= "2.53" ? "service_id = \(id)" : "number = \(Int(id) ?? -1)"
-        guard let host = try tx.computeHosts(isThis).first else { throw Failure(.notFound, "Service \(id) not found.") }
-        return host
+        if let host = try tx.computeHosts(isThis).first { return host }
+        let role = try tx.computeRoles().first { version >= "2.53" ? $0.id.text == id : "\($0.number)" == id }
+        guard let role else { throw Failure(.notFound, "Service \(id) not found.") }
+        throw .invalid(
+            "Updating a \(role.binary) service is not supported. Only nova-compute services can be updated.")
     }
 }
 

@@ -35,15 +35,19 @@ extension Rule {
 
 extension HostAPI {
     private static func list(_ call: Call<Compute>) async throws(Failure) -> Reply {
-        var hosts = try await call.service.database.read { try $0.computeHosts() }.filter { !$0.isDisabled }
-        if let zone = call.query["zone"], !zone.isEmpty { hosts = hosts.filter { $0.zone == zone } }
-        let found = hosts
+        let (hosts, roles) = try await call.service.database.read { tx in
+            (try tx.computeHosts().filter { !$0.isDisabled }, try tx.computeRoles())
+        }
+        let zone = call.query["zone"] ?? ""
+        let all =
+            roles.map { (host: $0.host, service: $0.name, zone: ComputeRole.zone) }
+            + hosts.map { (host: $0.name, service: "compute", zone: $0.zone) }
         return .json { json in
-            json.array("hosts", of: found) { host, json in
+            json.array("hosts", of: all.filter { zone.isEmpty || $0.zone == zone }) { entry, json in
                 json.object {
-                    $0.put("host_name", host.name)
-                    $0.put("service", "compute")
-                    $0.put("zone", host.zone)
+                    $0.put("host_name", entry.host)
+                    $0.put("service", entry.service)
+                    $0.put("zone", entry.zone)
                 }
             }
         }

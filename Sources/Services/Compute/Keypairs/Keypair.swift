@@ -17,13 +17,16 @@ struct Keypair: Hashable, Sendable {
 extension Keypair {
     /// A key that the user brings.
     init(importing publicKey: String, name: String, user: String, kind: Kind, now: Moment) throws(Failure) {
-        guard kind == .ssh else { throw .invalid("Keypairs of type x509 cannot be imported here.") }
-        let key: SSHPublicKey
-        do throws(Failure) { key = try SSHPublicKey(publicKey) } catch {
+        let fingerprint: String
+        do throws(Failure) {
+            fingerprint =
+                kind == .ssh
+                ? try SSHPublicKey(publicKey).fingerprint : try Certificate(pem: publicKey).fingerprint(.sha1)
+        } catch {
             throw .invalid("Keypair data is invalid: failed to generate fingerprint")
         }
         self.init(
-            name: try Keypair.checked(name), user: user, kind: kind, publicKey: publicKey, fingerprint: key.fingerprint,
+            name: try Keypair.checked(name), user: user, kind: kind, publicKey: publicKey, fingerprint: fingerprint,
             created: now)
     }
 

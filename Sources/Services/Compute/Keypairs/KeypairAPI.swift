@@ -86,9 +86,10 @@ extension Keypair {
             publicKey = given
         } else {
             guard call.version < "2.92" else { throw .field("keypair.public_key", "is required") }
-            let key = try await call.service.keys.run { () throws(Failure) in try PrivateKey.make(.rsa(bits: 2_048)) }
-            privateKey = key.traditionalPEM
-            publicKey = SSHPublicKey(of: key, comment: "Generated").text
+            let chance = call.service.world.chance
+            (privateKey, publicKey) = try await call.service.keys.run { () throws(Failure) in
+                try fresh(kind, for: user, now, chance)
+            }
         }
         let keypair = try Keypair(importing: publicKey, name: name, user: user, kind: kind, now: now)
         let (project, settings) = (call.caller.projectID ?? "", call.service.settings)
@@ -104,6 +105,19 @@ extension Keypair {
             }
         }
     }
+
+    /// A private key that only the user gets, and what it is known by: a public key, or a certificate of itself.
+    private static func fresh(
+        _ kind: Kind, for user: String, _ now: Moment, _ chance: any Chance
+    ) throws(Failure) -> (privateKey: String?, publicKey: String) {
+        let key = try PrivateKey.make(.rsa(bits: 2_048))
+        guard kind == .x509 else { return (key.traditionalPEM, SSHPublicKey(of: key, comment: "Generated").text) }
+        let draft = CertificateDraft(
+            commonName: String(user.prefix(64)), uses: [.client], notBefore: now, notAfter: now + tenYears)
+        return (key.traditionalPEM, try draft.selfSigned(by: key, chance: chance).pem)
+    }
+
+    private static let tenYears: Duration = .seconds(3_650 * 86_400)
 
     static func delete(_ call: Call<Compute>) async throws(Failure) -> Reply {
         let user = try user(call, call.query["user_id"], may: .deleteKeypair)

@@ -25,6 +25,17 @@ struct Scheduler: Sendable {
         let allocation: JSON
     }
 
+    static let version: HTTPHeaders = ["OpenStack-API-Version": "placement 1.38"]
+
+    /// Allocations as they are claimed, without what is only told of them.
+    static func resources(of allocations: JSON.Object) -> JSON {
+        .object(
+            JSON.Object(
+                allocations.members.map { member in
+                    JSON.Member(name: member.name, value: ["resources": member.value["resources"] ?? [:]])
+                }))
+    }
+
     func choose(_ request: HostRequest) async throws(Failure) -> HostChoice {
         let token = try await tokens.serviceToken()
         let offered = try await candidates(request, token)
@@ -101,6 +112,7 @@ struct Scheduler: Sendable {
 
     /// False when somebody else was quicker.
     private func claim(_ candidate: Candidate, _ request: HostRequest, _ token: String) async throws(Failure) -> Bool {
+        if let migration = request.migration { return try await move(candidate, request, migration, token) }
         let body: JSON = [
             "allocations": candidate.allocation, "project_id": .string(request.project),
             "user_id": .string(request.user),
@@ -114,6 +126,40 @@ struct Scheduler: Sendable {
         } catch  where error.kind == .conflict {
             return try await isClaimed(candidate, request, token)
         }
+    }
+
+    /// What the server held is the migration's from now on, and the server holds what it is going to need: both or neither.
+    private func move(
+        _ candidate: Candidate, _ request: HostRequest, _ migration: String, _ token: String
+    ) async throws(Failure) -> Bool {
+        let held = try await allocations(of: migration, token)
+        // A try before this one has done it, and its answer was lost.
+        if held["allocations"]?.object?.members.isEmpty == false {
+            return try await isClaimed(candidate, request, token)
+        }
+        let now = try await allocations(of: request.server, token)
+        let owner = { (allocations: JSON, generation: JSON?, kind: String) -> JSON in
+            [
+                "allocations": allocations, "project_id": .string(request.project), "user_id": .string(request.user),
+                "consumer_generation": generation ?? .null, "consumer_type": .string(kind),
+            ]
+        }
+        let before = Scheduler.resources(of: now["allocations"]?.object ?? JSON.Object())
+        let body = JSON.Object([
+            JSON.Member(name: migration, value: owner(before, held["consumer_generation"], "MIGRATION")),
+            .init(
+                name: request.server, value: owner(candidate.allocation, now["consumer_generation"], "INSTANCE")),
+        ])
+        do throws(Failure) {
+            _ = try await placement.ask("POST", "/allocations", .object(body), token: token, headers: Scheduler.version)
+            return true
+        } catch  where error.kind == .conflict {
+            return false
+        }
+    }
+
+    private func allocations(of consumer: String, _ token: String) async throws(Failure) -> JSON {
+        try await placement.ask("GET", "/allocations/\(consumer)", token: token, headers: Scheduler.version).json
     }
 
     /// Whether the claim is ours already, from a try whose answer was lost.

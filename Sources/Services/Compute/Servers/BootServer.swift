@@ -24,9 +24,11 @@ enum BootServer: Workflow {
         var host: String?
         /// Hosts that have failed already.
         var avoid: [String] = []
+        let hasVolumes: Bool
 
-        init(server: ID<Server>, wantedZone: String?, wantedHost: String?) {
+        init(server: ID<Server>, wantedZone: String?, wantedHost: String?, hasVolumes: Bool = false) {
             self.server = server
+            self.hasVolumes = hasVolumes
             self.wantedZone = wantedZone
             self.wantedHost = wantedHost
         }
@@ -37,12 +39,13 @@ enum BootServer: Workflow {
             wantedHost = json["wanted_host"]?.string
             host = json["host"]?.string
             avoid = json["avoid"]?.array?.compactMap(\.string) ?? []
+            hasVolumes = json["has_volumes"]?.bool ?? false
         }
 
         var json: JSON {
             [
                 "server": .string(server.text), "zone": JSON(wantedZone), "wanted_host": JSON(wantedHost),
-                "host": JSON(host), "avoid": JSON(avoid),
+                "host": JSON(host), "avoid": JSON(avoid), "has_volumes": .bool(hasVolumes),
             ]
         }
     }
@@ -51,6 +54,9 @@ enum BootServer: Workflow {
 
     static let steps: [Step<BootServer>] = [
         Step("choose a host", limit: .seconds(60), chooseHost, undo: leaveHost),
+        Step("make its volumes", when: \.hasVolumes, makeVolumes, undo: removeVolumes),
+        .wait("let its volumes be ready", limit: .seconds(1_200), when: \.hasVolumes, until: volumesAreReady),
+        Step("reserve its volumes", when: \.hasVolumes, reserveVolumes, undo: leaveVolumes),
         Step("build on the host", build, undo: tearDown),
     ]
 
@@ -78,7 +84,7 @@ extension BootServer {
         let choice = try await tools.bus.call(ComputeMessages.choose, request, deadline: .seconds(60))
         state.host = choice.host
         let now = tools.world.now
-        try await tools.database.write { tx in
+        try await tools.database.write(to: "write the host down") { tx in
             try tx.keepGroup(of: server, on: choice.host)
             try tx.change(id, at: now) { server in
                 server.host = choice.host
@@ -94,18 +100,73 @@ extension BootServer {
         state.host = nil
     }
 
+    // MARK: Volumes
+
+    private static func makeVolumes(_ tools: ServerTools, _ state: inout State) async throws {
+        let server = try await tools.change(state.server) { $0.task = .blockDeviceMapping }
+        let token = try await tools.token(of: server)
+        for volume in server.volumes where volume.volume == nil {
+            let made = try await tools.volumeDesk.make(volume, for: server, token: token)
+            try await tools.change(state.server) { server in
+                guard let place = server.volumes.firstIndex(where: { $0.id == volume.id }) else { return }
+                server.volumes[place].volume = made
+            }
+        }
+    }
+
+    private static func removeVolumes(_ tools: ServerTools, _ state: inout State) async throws {
+        let server = try await tools.server(state.server)
+        let token = try await tools.token(of: server)
+        for volume in server.volumes where volume.source != .volume {
+            guard let id = volume.volume else { continue }
+            try await tools.volumeDesk.delete(id, token: token)
+            try await tools.change(state.server) { server in
+                guard let place = server.volumes.firstIndex(where: { $0.id == volume.id }) else { return }
+                server.volumes[place].volume = nil
+            }
+        }
+    }
+
+    private static func volumesAreReady(_ tools: ServerTools, _ state: inout State) async throws -> Bool {
+        let server = try await tools.server(state.server)
+        let token = try await tools.token(of: server)
+        for volume in server.volumes {
+            guard let id = volume.volume else { continue }
+            if try await !tools.volumeDesk.isReady(id, token: token) { return false }
+        }
+        return true
+    }
+
+    private static func reserveVolumes(_ tools: ServerTools, _ state: inout State) async throws {
+        let server = try await tools.server(state.server)
+        let token = try await tools.token(of: server)
+        for volume in server.volumes {
+            guard let id = volume.volume else { continue }
+            let attachment = try await tools.volumeDesk.reserve(id, for: server.id.text, token: token)
+            try await tools.change(state.server) { server in
+                guard let place = server.volumes.firstIndex(where: { $0.id == volume.id }) else { return }
+                server.volumes[place].attachment = attachment
+            }
+        }
+        try await tools.change(state.server) { $0.task = .spawning }
+    }
+
+    private static func leaveVolumes(_ tools: ServerTools, _ state: inout State) async throws {
+        let server = try await tools.server(state.server)
+        let token = try await tools.token(of: server)
+        for volume in server.volumes {
+            guard let attachment = volume.attachment else { continue }
+            try await tools.volumeDesk.leave(attachment, token: token)
+        }
+        try await tools.change(state.server) { server in
+            for place in server.volumes.indices { server.volumes[place].attachment = nil }
+        }
+    }
+
     private static func build(_ tools: ServerTools, _ state: inout State) async throws {
         guard let host = state.host else { throw Failure.bug("A server is to be built on no host.") }
         let (id, now) = (state.server, tools.world.now)
-        let report = try await tools.reports.wait(
-            for: id.text, limit: tools.settings.buildLimit, clock: tools.world.clock
-        ) {
-            try await tools.bus.cast(ComputeMessages.build, on: host, ServerReference(server: id.text))
-        }
-        if let failure = report.failure {
-            throw report.mayRetry ? Failure.unavailable(failure) : Failure.invalid(failure)
-        }
-        let interfaces = try (report.interfaces.array ?? []).map { try Interface($0) }
+        let interfaces = try await tools.build(id, on: host)
         try await tools.database.write { tx in
             try tx.change(id, at: now) { server in
                 server.state = .active

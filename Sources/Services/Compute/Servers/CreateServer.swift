@@ -19,8 +19,7 @@ struct CreateServer: Sendable {
     static let shape: Shape = .object(
         Fields(
             [.required("server", .object(Fields(fields, others: .refused)))]
-                + Wishes.names.map { .optional($0, Wishes.shape) },
-            others: .allowed))
+                + Wishes.names.map { .optional($0, Wishes.shape) }))
 
     private static let network: Shape = .object(
         Fields([
@@ -46,11 +45,14 @@ struct CreateServer: Sendable {
         .optional("host", .text(1...255), since: "2.74"),
         .optional("hypervisor_hostname", .text(1...255), since: "2.74"),
         .optional("hostname", .text(1...255), since: "2.90"),
-        .optional("block_device_mapping_v2", .list(of: .object(Fields([], others: .allowed)))),
-        .optional("trusted_image_certificates", .nullable(.list(of: .text(1...255))), since: "2.63"),
+        .optional("block_device_mapping_v2", .list(of: .object(Fields(BlockDevices.fields)))),
+        .optional("block_device_mapping", .list(of: .object(Fields(BlockDevices.fields)))),
+        .optional(
+            "trusted_image_certificates", .nullable(.list(of: .text(1...255), count: 1...50, unique: true)),
+            since: "2.63"),
     ]
 
-    static let metadata: Shape = .map(name: 1...255, value: .text(0...255), count: 0...128)
+    static let metadata: Shape = .map(name: 1...255, value: .text(0...255))
 
     func run() async throws(Failure) -> [Server] {
         let service = call.service
@@ -58,30 +60,49 @@ struct CreateServer: Sendable {
         let networks = try networks()
         let image = try await image()
         try await checkSecurityGroups()
+        try await checkNetworks(networks)
         let body = body
         let caller = call.caller
         let hints = Wishes.hints(in: call.body)
         let flavorID: ID<Flavor> = ID(body.text("flavorRef") ?? body.integer("flavorRef").map(String.init) ?? "")
-        let (template, now) = (try template(), service.world.now)
-        return try await service.database.write { tx in
+        let (template, now) = (try await template(), service.world.now)
+        let reach = call.flavorReach
+        let known = try await service.database.read { tx in
+            do { return try tx.flavor(flavorID, reach) } catch  where Failure(error).kind == .notFound {
+                throw Failure.invalid("Flavor \(flavorID) could not be found.")
+            }
+        }
+        let devices = try await BlockDevices.read(body, image: image, known, call)
+        guard maximum == 1 || !devices.volumes.contains(where: { $0.source == .volume }) else {
+            throw .invalid("Cannot attach one or more volumes to multiple instances")
+        }
+        guard maximum == 1 || !networks.contains(where: { $0.port != nil }) else {
+            throw .invalid(
+                "Unable to launch multiple instances with a single configured port ID. Please launch your instance one by one with different ports."
+            )
+        }
+        try image?.allow(known, onVolume: devices.isVolumeBacked)
+        return try await service.database.write(to: "write the server down") { tx in
             let flavor: Flavor
             do { flavor = try tx.flavor(flavorID, call.flavorReach) } catch  where Failure(error).kind == .notFound {
                 throw Failure.invalid("Flavor \(flavorID) could not be found.")
             }
-            try image?.allow(flavor)
             let key = try body.text("key_name").map {
                 try tx.keypair($0, of: caller.user.id, absent: .invalid("Invalid key_name provided."))
             }
             let group = try Wishes.group(in: hints).map { try tx.joined($0, maximum, call) }
-            let wishes = Wishes(group: group, hints: hints, image: image?.properties)
+            let wishes = Wishes(group: group, hints: hints, image: (image?.properties).map { .object($0) })
             let count = try tx.reserve(flavor, minimum: minimum, maximum: maximum, call)
             let reservation = "r-" + String(UUID(service.world.chance).hex.prefix(8))
             var servers: [Server] = []
             for index in 0..<count {
-                let server = template.server(
-                    flavor: flavor, image: image?.id, key: key, networks: networks, reservation: reservation,
-                    index: index, wishes: wishes,
+                var server = template.server(
+                    flavor: flavor, image: devices.isVolumeBacked ? nil : image?.id, key: key, networks: networks,
+                    reservation: reservation, index: index, wishes: wishes,
                     count: count, now: now, chance: service.world.chance)
+                server.volumes = devices.volumes(for: index, service.world.chance)
+                server.particulars = template.particulars
+                server.particulars.imageProperties = image?.properties ?? JSON.Object()
                 try tx.insert(server)
                 try tx.note("create", on: server.id, call, at: now)
                 try service.runner.start(BootServer.self, about: server.id.text, template.boot(server, body), tx)
@@ -93,7 +114,11 @@ struct CreateServer: Sendable {
 
     /// What the caller learns once: a password for the guest's administrator, when they gave none.
     static func adminPassword(_ call: Call<Compute>) -> String? {
-        call.body["server"]?["adminPass"]?.string ?? Base64.url.unpadded.text(call.service.world.chance.bytes(9))
+        call.body["server"]?["adminPass"]?.string ?? password(call)
+    }
+
+    static func password(_ call: Call<Compute>) -> String {
+        Base64.url.unpadded.text(call.service.world.chance.bytes(9))
     }
 
     // MARK: Parts of the body
@@ -130,49 +155,40 @@ struct CreateServer: Sendable {
         return requests
     }
 
-    private struct Image: Sendable {
-        let id: String
-        let minimumDisk: Int
-        let minimumMemory: Int
-        let size: Int
-        let properties: JSON
+    private func image() async throws(Failure) -> BootImage? {
+        guard let id = body.text("imageRef"), !id.isEmpty else {
+            guard body.has("block_device_mapping_v2") || body.has("block_device_mapping") else {
+                throw .invalid("Invalid imageRef provided.")
+            }
+            return nil
+        }
+        return try await BootImage.load(id, call)
+    }
 
-        func allow(_ flavor: Flavor) throws(Failure) {
-            guard minimumMemory <= flavor.memory else {
-                throw .invalid("Flavor's memory is too small for requested image.")
+    /// Networks and ports that aren't there, or aren't the caller's, are an error now, not a failed build later.
+    private func checkNetworks(_ requests: [NetworkRequest]) async throws(Failure) {
+        for request in requests {
+            if let id = request.network {
+                do throws(Failure) { _ = try await ask("/v2.0/networks/\(id)") } catch
+                    where error.kind == .notFound
+                { throw .invalid("Network \(id) could not be found.") }
             }
-            guard flavor.disk == 0 || minimumDisk <= flavor.disk else {
-                throw .invalid(
-                    "Flavor's disk is smaller than the minimum size specified in image metadata. Flavor disk is \(flavor.disk << 30) bytes, minimum size is \(minimumDisk << 30) bytes."
-                )
-            }
-            guard flavor.disk == 0 || size <= flavor.disk << 30 else {
-                throw .invalid(
-                    "Flavor's disk is too small for requested image. Flavor disk is \(flavor.disk << 30) bytes, image is \(size) bytes."
-                )
-            }
+            guard let id = request.port else { continue }
+            let port: JSON
+            do throws(Failure) { port = try await ask("/v2.0/ports/\(id)")["port"] ?? .null } catch
+                where error.kind == .notFound
+            { throw .invalid("Port id \(id) could not be found.") }
+            guard port["device_id"]?.string?.isEmpty != false else { throw .conflict("Port \(id) is still in use.") }
+        }
+        guard requests == [.automatic] else { return }
+        let own = try await ask("/v2.0/networks?fields=id&project_id=\(call.caller.projectID ?? "")")
+        guard (own["networks"]?.array?.count ?? 0) <= 1 else {
+            throw .conflict("Multiple possible networks found, use a Network ID to be more specific.")
         }
     }
 
-    /// The image as its service shows it to the caller; one that they can't see isn't there.
-    private func image() async throws(Failure) -> Image? {
-        guard let id = body.text("imageRef"), !id.isEmpty else {
-            guard body["block_device_mapping_v2"] != nil else { throw .invalid("Invalid imageRef provided.") }
-            throw .invalid("Block Device Mapping is Invalid: booting from volumes is not available yet.")
-        }
-        guard UUID(id) != nil else { throw .invalid("Invalid imageRef provided.") }
-        let image: JSON
-        do throws(Failure) {
-            image = try await call.service.neighbours.image.ask("GET", "/v2/images/\(id)", token: call.caller.token)
-                .json
-        } catch  where error.kind == .notFound {
-            throw .invalid("Can not find requested image")
-        }
-        guard image["status"] == "active" else { throw .invalid("Image \(id) is not active.") }
-        return Image(
-            id: id, minimumDisk: Int(image["min_disk"]?.integer ?? 0),
-            minimumMemory: Int(image["min_ram"]?.integer ?? 0),
-            size: Int(image["size"]?.integer ?? 0), properties: image)
+    private func ask(_ path: String) async throws(Failure) -> JSON {
+        try await call.service.neighbours.network.ask("GET", path, token: call.caller.token).json
     }
 
     /// Groups that don't exist are an error now, not a failed build later.
@@ -206,6 +222,7 @@ struct CreateServer: Sendable {
         let host: String?
         let body: JSON.Object
         let securityGroups: [String]
+        let particulars: Particulars
 
         func server(
             flavor: Flavor, image: String?, key: Keypair?, networks: [NetworkRequest], reservation: String, index: Int,
@@ -228,25 +245,75 @@ struct CreateServer: Sendable {
 
         func boot(_ server: Server, _ body: JSON.Object) -> BootServer.State {
             BootServer.State(
-                server: server.id, wantedZone: body.text("availability_zone") == nil ? nil : zone, wantedHost: host)
+                server: server.id, wantedZone: body.text("availability_zone") == nil ? nil : zone, wantedHost: host,
+                hasVolumes: !server.volumes.isEmpty)
         }
     }
 
-    private func template() throws(Failure) -> Template {
-        if let data = body.text("user_data"),
-            Base64.standard.lenientlyPadded.bytes(data.filter { !$0.isWhitespace }) == nil
-        {
-            throw .field("server.user_data", "must be base64")
+    static func checkUserData(_ data: String?, _ place: String) throws(Failure) {
+        guard let data else { return }
+        guard Base64.standard.lenientlyPadded.bytes(data.filter { !$0.isWhitespace }) != nil else {
+            throw .field(place, "must be base64")
+        }
+    }
+
+    private func checkMetadata() throws(Failure) {
+        let limit = call.service.settings.metadataItems
+        guard (body["metadata"]?.object?.members.count ?? 0) <= limit else {
+            throw .forbidden("Maximum number of metadata items exceeds \(limit)")
+        }
+    }
+
+    private var particulars: Particulars {
+        var particulars = Particulars()
+        particulars.diskConfig = body.text("OS-DCF:diskConfig") ?? "MANUAL"
+        particulars.trustedCertificates = body["trusted_image_certificates"]?.array?.compactMap(\.string)
+        particulars.pinnedZone = body.text("availability_zone")?.split(separator: ":").first.map(String.init)
+        return particulars
+    }
+
+    private func template() async throws(Failure) -> Template {
+        try CreateServer.checkUserData(body.text("user_data"), "server.user_data")
+        try checkMetadata()
+        for (index, file) in (body["personality"]?.array ?? []).enumerated() {
+            let contents = file["contents"]?.string ?? ""
+            guard Base64.standard.lenientlyPadded.bytes(contents.filter { !$0.isWhitespace }) != nil else {
+                throw .field("server.personality[\(index)].contents", "must be base64")
+            }
         }
         let parts = (body.text("availability_zone") ?? call.service.settings.defaultZone).split(separator: ":").map(
             String.init)
         let host = body.text("host") ?? body.text("hypervisor_hostname") ?? (parts.count > 1 ? parts[1] : nil)
-        if host != nil { try call.require(.forceHost) }
+        if host != nil { try call.require(parts.count > 1 ? .forceHost : .requestDestination) }
+        if body.has("availability_zone"), let zone = parts.first, !zone.isEmpty {
+            try await call.service.checkZone(zone)
+        }
+        if let host { try await checkHost(host) }
+        guard body.text("availability_zone") == nil || parts.count <= 3 else {
+            throw .invalid("Invalid availability zone: \(body.text("availability_zone") ?? "")")
+        }
         return Template(
             project: call.caller.projectID ?? "", user: call.caller.user.id, name: try body.required("name").trimmed,
             hostname: body.text("hostname"), zone: parts.first ?? call.service.settings.defaultZone, host: host,
-            body: body,
-            securityGroups: securityGroups)
+            body: body, securityGroups: securityGroups, particulars: particulars)
+    }
+
+    private func checkHost(_ name: String) async throws(Failure) {
+        let hosts = try await call.service.database.read { try $0.computeHosts("compute_host.name = \(name)") }
+        guard !hosts.isEmpty else { throw .invalid("Compute host \(name) could not be found.") }
+    }
+}
+
+extension BlockDevices {
+    /// Each server has bonds of its own, though their sources are the same.
+    fileprivate func volumes(for index: Int, _ chance: any Chance) -> [ServerVolume] {
+        guard index > 0 else { return volumes }
+        return volumes.map { volume in
+            ServerVolume(
+                id: UUID(chance).dashed, source: volume.source, sourceID: volume.sourceID, volume: volume.volume,
+                device: volume.device, tag: volume.tag, isDeletedWithServer: volume.isDeletedWithServer,
+                isRoot: volume.isRoot, size: volume.size, type: volume.type)
+        }
     }
 }
 
@@ -281,6 +348,10 @@ extension Transaction {
         let (project, user, settings) = (call.caller.projectID ?? "", call.caller.user.id, call.service.settings)
         var count = maximum
         let limits = try limits(of: project, settings)
+        let (items, most) = (call.body["server"]?["metadata"]?.object?.members.count ?? 0, limits["metadata_items"])
+        guard most < 0 || items <= most else {
+            throw .forbidden("Maximum number of metadata items exceeds \(most)")
+        }
         try narrow(&count, to: limits, try usage(of: project), flavor, minimum: minimum)
         let own = try userLimits(of: user, in: project)
         guard !own.isEmpty else { return count }
@@ -325,4 +396,6 @@ extension Transaction {
 
 extension Rule {
     static let forceHost = Rule("os_compute_api:servers:create:forced_host", "Choose a server's host", May.admin)
+    static let requestDestination = Rule(
+        "compute:servers:create:requested_destination", "Ask for a server's host", May.admin)
 }

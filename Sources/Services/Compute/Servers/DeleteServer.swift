@@ -1,3 +1,4 @@
+import API
 import Base
 import Contracts
 import SQL
@@ -22,8 +23,28 @@ enum DeleteServer: Workflow {
     static let steps: [Step<DeleteServer>] = [
         .wait("let the build end", limit: .seconds(900), until: buildIsOver),
         Step("remove it from its host", removeFromHost),
+        Step("let go of its volumes", leaveVolumes),
         Step("release what it was allotted", release),
         Step("forget it", forget),
+    ]
+
+    /// Whatever is being done with the server is to stop; the deletion waits for its end.
+    static func begin(_ call: Call<Compute>, _ id: ID<Server>) async throws(Failure) {
+        let service = call.service
+        try await service.database.write { tx in
+            guard try !tx.hasRuns(of: DeleteServer.name, about: id.text) else { return }
+            try tx.note("delete", on: id, call, at: service.world.now)
+            try tx.change(id, at: service.world.now) { $0.task = .deleting }
+            for name in builders { try tx.cancelRuns(of: name, about: id.text) }
+            try service.runner.start(DeleteServer.self, about: id.text, DeleteServer.State(server: id), tx)
+            tx.afterCommit { service.runner.nudge() }
+        }
+    }
+
+    /// Who makes guests: a deletion waits until none of them is at it any more.
+    static let builders = [
+        BootServer.name, RebuildServer.name, ResizeServer.name, RevertResize.name, UnshelveServer.name,
+        MigrateServer.name, RescueServer.name, EvacuateServer.name,
     ]
 
     static func failed(_ tools: ServerTools, _ state: State, _ failure: Failure) async throws {
@@ -44,17 +65,33 @@ extension DeleteServer {
     private static func buildIsOver(_ tools: ServerTools, _ state: inout State) async throws -> Bool {
         let id = state.server.text
         tools.reports.giveUp(on: id)
-        return try await tools.database.read { try !$0.hasRuns(of: BootServer.name, about: id) }
+        return try await tools.database.read { tx in
+            for name in builders where try tx.hasRuns(of: name, about: id) { return false }
+            return true
+        }
     }
 
     private static func removeFromHost(_ tools: ServerTools, _ state: inout State) async throws {
         let id = state.server
-        guard let host = try await tools.database.read({ try $0.server(id).host }) else { return }
+        let server = try await tools.server(id)
+        // After a resize to another host, something of it is left where it came from.
+        if let old = server.particulars.before?.host, old != server.host { try await tools.dismantle(id, on: old) }
+        guard let host = server.host else { return try await tools.releasePorts(of: id) }
         try await tools.clear(id, host)
+    }
+
+    private static func leaveVolumes(_ tools: ServerTools, _ state: inout State) async throws {
+        try await tools.leaveVolumes(of: try await tools.server(state.server))
     }
 
     private static func release(_ tools: ServerTools, _ state: inout State) async throws {
         try await tools.release(state.server)
+        let id = state.server
+        let migrations = try await tools.database.read { try $0.migrations(ofServer: id) }
+        for migration in migrations where !migration.isOver {
+            try await tools.release(migration.uuid)
+            try await tools.note(migration.id, .deleted)
+        }
     }
 
     private static func forget(_ tools: ServerTools, _ state: inout State) async throws {

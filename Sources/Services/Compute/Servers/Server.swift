@@ -18,9 +18,9 @@ struct Server: Sendable {
     /// As it was when the server was made.
     var flavor: Flavor
     var image: String?
-    let keyName: String?
-    let publicKey: String?
-    let userData: String?
+    var keyName: String?
+    var publicKey: String?
+    var userData: String?
     var metadata: JSON.Object
     let hasConfigDrive: Bool
     var description: String?
@@ -41,6 +41,8 @@ struct Server: Sendable {
     var updated: Moment
     var launched: Moment?
     var terminated: Moment?
+    var volumes: [ServerVolume] = []
+    var particulars = Particulars()
 
     struct Fault: Sendable, Hashable {
         let code: Int
@@ -66,45 +68,61 @@ enum ServerTask: String, Sendable {
     case rebooting = "rebooting"
     case rebootingHard = "rebooting_hard"
     case imageSnapshot = "image_snapshot"
+    case imagePendingUpload = "image_pending_upload"
+    case imageUploading = "image_uploading"
+    case imageBackup = "image_backup"
+    case updatingPassword = "updating_password"
+    case rebuilding
+    case rebuildSpawning = "rebuild_spawning"
+    case rescuing, unrescuing
+    case resizePrep = "resize_prep"
+    case resizeMigrating = "resize_migrating"
+    case resizeMigrated = "resize_migrated"
+    case resizeFinish = "resize_finish"
+    case resizeReverting = "resize_reverting"
+    case resizeConfirming = "resize_confirming"
+    case migrating
+    case shelving
+    case shelvingOffloading = "shelving_offloading"
+    case unshelving
+    case softDeleting = "soft-deleting"
+    case restoring
 }
 
 extension Server {
     /// The word that clients know a server's state by.
     var status: String {
-        switch (state, task) {
-        case (.active, .rebooting), (.stopped, .rebooting): "REBOOT"
-        case (.active, .rebootingHard), (.stopped, .rebootingHard), (.error, .rebootingHard): "HARD_REBOOT"
-        case (.building, _): "BUILD"
-        case (.active, _): "ACTIVE"
-        case (.stopped, _): "SHUTOFF"
-        case (.paused, _): "PAUSED"
-        case (.suspended, _): "SUSPENDED"
-        case (.error, _): "ERROR"
-        case (.deleted, _): "DELETED"
-        case (.rescued, _): "RESCUE"
-        case (.resized, _): "VERIFY_RESIZE"
-        case (.shelved, _): "SHELVED"
-        case (.shelvedOffloaded, _): "SHELVED_OFFLOADED"
-        case (.softDeleted, _): "SOFT_DELETED"
-        }
+        if let task, let word = Server.statusWhileBusy[task], word.states.contains(state) { return word.status }
+        return Server.statusAtRest[state] ?? "UNKNOWN"
     }
+
+    private static let statusAtRest: [ServerState: String] = [
+        .building: "BUILD", .active: "ACTIVE", .stopped: "SHUTOFF", .paused: "PAUSED", .suspended: "SUSPENDED",
+        .error: "ERROR", .deleted: "DELETED", .rescued: "RESCUE", .resized: "VERIFY_RESIZE", .shelved: "SHELVED",
+        .shelvedOffloaded: "SHELVED_OFFLOADED", .softDeleted: "SOFT_DELETED",
+    ]
+
+    /// What is being done shows only where the state alone would be misread.
+    private static let statusWhileBusy: [ServerTask: (status: String, states: Set<ServerState>)] = [
+        .rebooting: ("REBOOT", [.active, .stopped]), .rebootingHard: ("HARD_REBOOT", [.active, .stopped, .error]),
+        .updatingPassword: ("PASSWORD", [.active]), .rebuilding: ("REBUILD", [.active, .stopped, .error]),
+        .rebuildSpawning: ("REBUILD", [.active, .stopped, .error]),
+        .migrating: ("MIGRATING", [.active, .paused]), .resizePrep: ("RESIZE", [.active, .stopped]),
+        .resizeMigrating: ("RESIZE", [.active, .stopped]), .resizeMigrated: ("RESIZE", [.active, .stopped]),
+        .resizeFinish: ("RESIZE", [.active, .stopped]), .resizeReverting: ("REVERT_RESIZE", [.resized]),
+    ]
 
     /// The states behind a word, for lists that are narrowed by it.
     static func states(of status: String) -> [ServerState]? {
-        switch status.uppercased() {
-        case "BUILD": [.building]
-        case "ACTIVE", "REBOOT", "HARD_REBOOT", "PASSWORD", "MIGRATING", "RESIZE", "REBUILD": [.active]
-        case "SHUTOFF": [.stopped]
-        case "PAUSED": [.paused]
-        case "SUSPENDED": [.suspended]
-        case "ERROR": [.error]
-        case "DELETED": [.deleted]
-        case "RESCUE": [.rescued]
-        case "VERIFY_RESIZE": [.resized]
-        case "SHELVED": [.shelved]
-        case "SHELVED_OFFLOADED": [.shelvedOffloaded]
-        case "SOFT_DELETED": [.softDeleted]
-        default: nil
+        let word = status.uppercased()
+        if let state = statusAtRest.first(where: { $0.value == word })?.key { return [state] }
+        return statusWhileBusy.values.first { $0.status == word }.map { $0.states.sorted { $0.rawValue < $1.rawValue } }
+    }
+
+    /// The tasks behind a word that tells of one.
+    static func tasks(of status: String) -> [ServerTask] {
+        statusWhileBusy.filter { $0.value.status == status.uppercased() }.map(\.key).sorted {
+            $0.rawValue < $1.rawValue
         }
     }
 
@@ -130,8 +148,9 @@ extension Server {
         var told = ServerDescription(
             server: id.text, name: name, hostname: hostname, user: user, project: project, vcpus: flavor.vcpus,
             memory: flavor.memory, rootDisk: flavor.disk, ephemeralDisk: flavor.ephemeral, swap: flavor.swap,
-            image: image, networks: networks, securityGroups: securityGroups, zone: zone, keyName: keyName,
-            publicKey: publicKey, userData: userData, metadata: .object(metadata), hasConfigDrive: hasConfigDrive)
+            image: particulars.shelvedImage ?? image, networks: networks, securityGroups: securityGroups, zone: zone,
+            keyName: keyName, publicKey: publicKey, userData: userData, metadata: .object(metadata),
+            hasConfigDrive: hasConfigDrive, volumes: volumes.compactMap(\.told))
         told.launchIndex = launchIndex
         told.reservation = reservation
         told.flavorName = flavor.name

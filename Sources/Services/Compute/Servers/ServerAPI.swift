@@ -88,7 +88,7 @@ extension Server {
             json.object("server") { json in
                 json.put("id", first.id)
                 links.write(to: &json, "servers", first.id.text)
-                json.put("OS-DCF:diskConfig", "MANUAL")
+                json.put("OS-DCF:diskConfig", first.particulars.diskConfig)
                 json.array("security_groups", of: first.securityGroups) { name, json in
                     json.object { $0.put("name", name) }
                 }
@@ -106,6 +106,7 @@ extension Server {
                 if body.has("accessIPv6") { server.accessV6 = body.text("accessIPv6") ?? "" }
                 if body.has("description") { server.description = body.text("description") }
                 if let hostname = body.text("hostname") { server.hostname = hostname }
+                if let config = body.text("OS-DCF:diskConfig") { server.particulars.diskConfig = config }
             }
         }
         return .one(server, call)
@@ -113,18 +114,10 @@ extension Server {
 
     /// A server is deleted whatever is being done with it, unless it is locked.
     static func delete(_ call: Call<Compute>) async throws(Failure) -> Reply {
-        let service = call.service
-        try await service.database.write { tx in
-            let id: ID<Server> = call.id("server_id")
-            let server = try tx.server(id, in: call.scope)
-            try server.allowWhenLocked(call)
-            guard try !tx.hasRuns(of: DeleteServer.name, about: id.text) else { return }
-            try tx.note("delete", on: id, call, at: service.world.now)
-            try tx.change(id, at: service.world.now) { $0.task = .deleting }
-            try tx.cancelRuns(of: BootServer.name, about: id.text)
-            try service.runner.start(DeleteServer.self, about: id.text, DeleteServer.State(server: id), tx)
-            tx.afterCommit { service.runner.nudge() }
-        }
+        let id: ID<Server> = call.id("server_id")
+        let server = try await call.service.database.read { try $0.server(id, in: call.scope) }
+        try server.allowWhenLocked(call)
+        try await DeleteServer.begin(call, id)
         return .noContent
     }
 

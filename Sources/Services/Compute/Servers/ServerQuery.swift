@@ -77,19 +77,19 @@ struct ServerQuery: Sendable {
         return wantsDeleted ? "state = 'deleted'" : "state <> 'deleted'"
     }
 
-    private static func times(_ query: Parameters) throws(Failure) -> [SQL] {
+    static func times(_ query: Parameters, column: SQL = "updated_at") throws(Failure) -> [SQL] {
         var conditions: [SQL] = []
         if let text = query["changes-since"] {
             guard let moment = Moment(iso8601: text) else {
                 throw .field("changes-since", "must be a time, not '\(text)'")
             }
-            conditions.append("updated_at >= \(moment)")
+            conditions.append("\(column) >= \(moment)")
         }
         if let text = query["changes-before"] {
             guard let moment = Moment(iso8601: text) else {
                 throw .field("changes-before", "must be a time, not '\(text)'")
             }
-            conditions.append("updated_at <= \(moment)")
+            conditions.append("\(column) <= \(moment)")
         }
         return conditions
     }

@@ -51,6 +51,11 @@ extension Server: Record {
         "CREATE INDEX compute_server_by_project ON compute_server (project_id, state)",
         "CREATE INDEX compute_server_by_host ON compute_server (host)")
 
+    static let grown = Migration(
+        "add volumes and particulars to servers",
+        "ALTER TABLE compute_server ADD COLUMN volumes MEDIUMTEXT",
+        "ALTER TABLE compute_server ADD COLUMN particulars MEDIUMTEXT")
+
     init(_ row: borrowing Row) throws(Failure) {
         self.init(
             id: try row.id("id"), project: try row.text("project_id"), user: try row.text("user_id"),
@@ -70,7 +75,23 @@ extension Server: Record {
             reservation: try row.text("reservation"), launchIndex: try row.integer("launch_index"),
             wishes: try Wishes(row),
             created: try row.moment("created_at"), updated: try row.moment("updated_at"),
-            launched: try row.optionalMoment("launched_at"), terminated: try row.optionalMoment("terminated_at"))
+            launched: try row.optionalMoment("launched_at"), terminated: try row.optionalMoment("terminated_at"),
+            volumes: try Server.volumes(try row.optionalText("volumes")),
+            particulars: try Server.particulars(try row.optionalText("particulars")))
+    }
+}
+
+extension Server {
+    fileprivate static func volumes(_ text: String?) throws(Failure) -> [ServerVolume] {
+        guard let text, text != "[]" else { return [] }
+        var volumes: [ServerVolume] = []
+        for element in try JSONReader.read(text).array ?? [] { volumes.append(try ServerVolume(element)) }
+        return volumes
+    }
+
+    fileprivate static func particulars(_ text: String?) throws(Failure) -> Particulars {
+        guard let text, text != "{}" else { return Particulars() }
+        return try Particulars(JSONReader.read(text))
     }
 }
 
@@ -142,7 +163,8 @@ extension Transaction {
                 "image_needs": JSON.object(server.wishes.image).text, "vcpus": server.flavor.vcpus,
                 "memory": server.flavor.memory, "disk": server.flavor.disk + server.flavor.ephemeral,
                 "created_at": server.created,
-                "updated_at": server.updated,
+                "updated_at": server.updated, "volumes": JSON(list: server.volumes).text,
+                "particulars": server.particulars.json.text,
             ])
     }
 
@@ -158,7 +180,10 @@ extension Transaction {
                 networks = \(JSON(list: server.networks).text), interfaces = \(JSON(list: server.interfaces).text),
                 security_groups = \(JSON(server.securityGroups).text), tags = \(JSON(server.tags).text),
                 fault = \(server.fault?.text), updated_at = \(now), launched_at = \(server.launched),
-                terminated_at = \(server.terminated)
+                terminated_at = \(server.terminated), flavor = \(server.flavor.json.text), vcpus = \(server.flavor.vcpus),
+                memory = \(server.flavor.memory), image_id = \(server.image), key_name = \(server.keyName),
+                public_key = \(server.publicKey), user_data = \(server.userData),
+                volumes = \(JSON(list: server.volumes).text), particulars = \(server.particulars.json.text)
             WHERE id = \(server.id)
             """)
     }

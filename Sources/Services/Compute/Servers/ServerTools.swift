@@ -16,7 +16,9 @@ struct ServerTools: Sendable {
     let reports: BuildReports
 
     /// Gives back what placement holds for a server; nothing held is fine.
-    func release(_ server: ID<Server>) async throws(Failure) {
+    func release(_ server: ID<Server>) async throws(Failure) { try await release(server.text) }
+
+    func release(_ server: String) async throws(Failure) {
         let token = try await tokens.serviceToken()
         do throws(Failure) {
             _ = try await neighbours.placement.ask("DELETE", "/allocations/\(server)", token: token)

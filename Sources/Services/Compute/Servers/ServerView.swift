@@ -39,7 +39,7 @@ struct ServerView: Sendable {
         json.put("accessIPv4", server.accessV4)
         json.put("accessIPv6", server.accessV6)
         links.write(to: &json, "servers", server.id.text)
-        json.put("OS-DCF:diskConfig", "MANUAL")
+        json.put("OS-DCF:diskConfig", server.particulars.diskConfig)
         if ["ACTIVE", "BUILD", "REBUILD", "RESIZE", "VERIFY_RESIZE", "MIGRATING"].contains(server.status) {
             json.put("progress", server.state == .building ? 0 : 100)
         }
@@ -55,7 +55,7 @@ struct ServerView: Sendable {
                 json.object { $0.put("name", name) }
             }
         }
-        json.array("os-extended-volumes:volumes_attached") { _ in }
+        writeVolumes(server, to: &json)
         if let fault = server.fault, server.state == .error || server.state == .deleted { write(fault, to: &json) }
         writeNewer(server, to: &json)
     }
@@ -67,6 +67,17 @@ struct ServerView: Sendable {
         json.object("image") {
             $0.put("id", image)
             links.writeBookmark(to: &$0, "images", image)
+            if version >= "2.98" { $0.put("properties", .object(server.particulars.imageProperties)) }
+        }
+    }
+
+    private func writeVolumes(_ server: Server, to json: inout JSONWriter) {
+        let bonds = server.volumes.filter { $0.volume != nil }
+        json.array("os-extended-volumes:volumes_attached", of: bonds) { bond, json in
+            json.object {
+                $0.put("id", bond.volume)
+                if version >= "2.3" { $0.put("delete_on_termination", bond.isDeletedWithServer) }
+            }
         }
     }
 
@@ -136,11 +147,14 @@ struct ServerView: Sendable {
         if version >= "2.16", showsHost { json.put("host_status", server.host == nil ? "" : "UP") }
         if version >= "2.19" { json.put("description", server.description) }
         if version >= "2.26" { json.put("tags", server.tags) }
-        if version >= "2.63" { json.putNull("trusted_image_certificates") }
+        if version >= "2.63" {
+            json.put(
+                "trusted_image_certificates", server.particulars.trustedCertificates.map { JSON($0) } ?? .null)
+        }
         if version >= "2.71" { json.put("server_groups", server.wishes.group.map { [$0.text] } ?? []) }
         if version >= "2.73" { json.put("locked_reason", server.lockedReason) }
         if version >= "2.90" { json.put("OS-EXT-SRV-ATTR:hostname", server.hostname) }
-        if version >= "2.96" { json.putNull("pinned_availability_zone") }
+        if version >= "2.96" { json.put("pinned_availability_zone", server.particulars.pinnedZone) }
         if version >= "2.100" { json.put("scheduler_hints", .object(server.wishes.hints)) }
     }
 }

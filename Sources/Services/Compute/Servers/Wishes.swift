@@ -51,12 +51,16 @@ extension Row {
 }
 
 extension Server {
-    /// What is asked of the scheduler for it.
-    func request(zone: String?, host: String?, avoid: [String] = []) -> HostRequest {
-        HostRequest(
-            server: id.text, user: user, project: project, vcpus: flavor.vcpus, memory: flavor.memory,
-            disk: flavor.disk + flavor.ephemeral + (flavor.swap + 1_023) / 1_024, zone: zone, host: host, avoid: avoid,
-            extraSpecs: flavor.extraSpecs, image: wishes.image, hints: wishes.hints, group: wishes.group?.text)
+    /// What is asked of the scheduler for it, as it is or as it is to become.
+    func request(
+        _ flavor: Flavor? = nil, zone: String?, host: String? = nil, avoid: [String] = [], migration: String? = nil
+    ) -> HostRequest {
+        let flavor = flavor ?? self.flavor
+        let disk = (isVolumeBacked ? 0 : flavor.disk) + flavor.ephemeral + (flavor.swap + 1_023) / 1_024
+        return HostRequest(
+            server: id.text, user: user, project: project, vcpus: flavor.vcpus, memory: flavor.memory, disk: disk,
+            zone: zone, host: host, avoid: avoid, extraSpecs: flavor.extraSpecs, image: wishes.image,
+            hints: wishes.hints, group: wishes.group?.text, migration: migration)
     }
 }
 

@@ -87,3 +87,14 @@ extension QEMUHypervisor: RemoteScreens {
         return path(guest)
     }
 }
+
+extension QEMUHypervisor: Rescuing {
+    package func rootDisk(of id: GuestID) async throws(Failure) -> DiskSpec {
+        let guest = try guestFolder(id)
+        guard let record = try guest.record() else { throw .noGuest(id) }
+        switch record.spec.root {
+        case .image: return DiskSpec(id: id.text, place: .file(path: guest.root, format: .qcow2))
+        case .volume(let disk): return disk
+        }
+    }
+}

@@ -68,3 +68,11 @@ extension SimulatedHypervisor: GuestEvents {
         }
     }
 }
+
+extension SimulatedHypervisor: Rescuing {
+    package func rootDisk(of id: GuestID) async throws(Failure) -> DiskSpec {
+        guard let guest = node[id] else { throw .noGuest(id) }
+        if case .volume(let disk) = guest.spec.root { return disk }
+        return DiskSpec(id: id.text, place: .url("simulated:\(id)"))
+    }
+}

@@ -1,0 +1,130 @@
+import API
+import Base
+import Bus
+import Contracts
+import SQL
+import Workflow
+
+extension Call<Compute> {
+    /// Gives a server a task and starts the work on it in one transaction, unless its state or another task is in the way.
+    ///
+    /// - Parameter states: from which it may start; from any when there are none.
+    @discardableResult
+    func begin<W: Workflow>(
+        _ action: String, on id: ID<Server>, from states: [ServerState], as task: ServerTask?, _ workflow: W.Type,
+        change: @escaping @Sendable (inout Server, Transaction) throws -> Void = { _, _ in },
+        _ state: @escaping @Sendable (Server) -> W.State
+    ) async throws(Failure) -> (server: Server, run: ID<Run>) {
+        let service = service
+        return try await service.database.write { tx in
+            let server = try tx.change(id, at: service.world.now) { server in
+                try server.allow(action, from: states)
+                server.task = task
+                try change(&server, tx)
+            }
+            if ServerEvent.wordsBesideActions.contains(action) {
+                try tx.note(action, on: id, self, at: service.world.now)
+            }
+            let run = try service.runner.start(workflow, about: id.text, state(server), tx)
+            return (server, run)
+        }
+    }
+}
+
+extension Server {
+    /// Refuses what the server's state, or what is being done with it, doesn't allow.
+    func allow(_ action: String, from states: [ServerState]) throws(Failure) {
+        guard states.isEmpty || states.contains(state) else {
+            throw .conflict("Cannot '\(action)' instance \(id) while it is in vm_state \(state.rawValue)")
+        }
+        guard task == nil else {
+            throw .conflict("Cannot '\(action)' instance \(id) while it is in task_state \(task?.rawValue ?? "")")
+        }
+    }
+}
+
+extension Compute {
+    /// Waits for work whose outcome is the answer to a request.
+    func outcome(of run: ID<Run>, limit: Duration) async throws(Failure) -> Run {
+        let end = world.now + limit
+        var pause = Duration.milliseconds(2)
+        while true {
+            let found = try await database.read { try $0.run(run) }
+            guard let found else { throw .bug("A run that was just started is not there.") }
+            switch found.direction {
+            case .done: return found
+            case .undone, .stuck:
+                let kind = Failure.Kind.allCases.first { String(describing: $0) == found.failureKind } ?? .bug
+                throw Failure(kind, found.failure ?? "")
+            case .forward, .undoing: break
+            }
+            guard world.now < end else { throw Failure(.timedOut, "It takes longer than \(limit).") }
+            do { try await world.clock.sleep(for: pause) } catch { throw Failure(error) }
+            pause = min(pause * 2, .milliseconds(100))
+        }
+    }
+}
+
+extension ServerTools {
+    /// Tells a host to make a server as it is described, and waits for its report.
+    func build(_ id: ID<Server>, on host: String) async throws -> [Interface] {
+        let report = try await reports.wait(for: id.text, limit: settings.buildLimit, clock: world.clock) {
+            try await bus.cast(ComputeMessages.build, on: host, ServerReference(server: id.text))
+        }
+        if let failure = report.failure {
+            throw report.mayRetry ? Failure.unavailable(failure) : Failure.invalid(failure)
+        }
+        return try (report.interfaces.array ?? []).map { try Interface($0) }
+    }
+
+    func order(_ verb: PowerOrder.Verb, _ id: ID<Server>, on host: String) async throws(Failure) -> GuestState {
+        try await bus.call(
+            ComputeMessages.power, on: host, PowerOrder(server: id.text, verb: verb), deadline: .seconds(300))
+    }
+
+    /// Takes the guest away and leaves its ports.
+    func dismantle(_ id: ID<Server>, on host: String) async throws(Failure) {
+        _ = try await bus.call(
+            ComputeMessages.dismantle, on: host, ServerReference(server: id.text), deadline: .seconds(300))
+    }
+
+    @discardableResult
+    func change(_ id: ID<Server>, _ body: @escaping @Sendable (inout Server) throws -> Void) async throws(Failure)
+        -> Server
+    {
+        let now = world.now
+        return try await database.write { tx in try tx.change(id, at: now, body) }
+    }
+
+    func server(_ id: ID<Server>) async throws(Failure) -> Server { try await database.read { try $0.server(id) } }
+
+    /// Says with the server what went wrong. A server that is being deleted is left to those who do it.
+    func note(_ failure: Failure, at id: ID<Server>, _ body: @escaping @Sendable (inout Server) -> Void) async throws {
+        let now = world.now
+        try await database.write { tx in
+            guard try !tx.hasRuns(of: DeleteServer.name, about: id.text) else { return }
+            try tx.change(id, at: now) { server in
+                server.task = nil
+                server.fault = Server.Fault(code: 500, message: failure.message, created: now)
+                body(&server)
+            }
+        }
+    }
+
+    /// A token in the name of the server's user, for what is theirs.
+    func token(of server: Server) async throws(Failure) -> String {
+        try await tokens.token(user: server.user, project: server.project)
+    }
+}
+
+extension GuestState {
+    /// What a server is whose guest is so.
+    var serverState: ServerState {
+        switch self {
+        case .none, .shutDown, .crashed: .stopped
+        case .running: .active
+        case .paused: .paused
+        case .suspended: .suspended
+        }
+    }
+}

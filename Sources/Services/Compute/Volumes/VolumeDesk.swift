@@ -1,0 +1,106 @@
+import API
+import Base
+import HTTP
+import SQL
+
+/// What compute asks of the block storage service, with the token of whoever the volumes belong to.
+struct VolumeDesk: Sendable {
+    let service: Neighbour
+
+    private static let version: HTTPHeaders = ["OpenStack-API-Version": "volume 3.44"]
+
+    private func ask(_ method: String, _ path: String, _ body: JSON? = nil, token: String) async throws(Failure) -> JSON
+    {
+        try await service.ask(method, "/v3" + path, body, token: token, headers: VolumeDesk.version).json
+    }
+
+    func volume(_ id: String, token: String) async throws(Failure) -> JSON {
+        try await ask("GET", "/volumes/\(id)", token: token).member("volume")
+    }
+
+    func snapshot(_ id: String, token: String) async throws(Failure) -> JSON {
+        try await ask("GET", "/snapshots/\(id)", token: token).member("snapshot")
+    }
+
+    func hasType(_ name: String, token: String) async throws(Failure) -> Bool {
+        let types = try await ask("GET", "/types", token: token)["volume_types"]?.array ?? []
+        return types.contains { $0["name"]?.string == name || $0["id"]?.string == name }
+    }
+
+    /// The mark of a volume that was made for a server, by which a second try finds it.
+    private static let mark = "made_for"
+
+    /// Makes a volume once, however often it is asked.
+    func make(_ volume: ServerVolume, for server: Server, token: String) async throws(Failure) -> String {
+        let filter = "metadata=%7B%22\(VolumeDesk.mark)%22%3A%20%22\(volume.id)%22%7D"
+        let known = try await ask("GET", "/volumes/detail?\(filter)", token: token)["volumes"]?.array ?? []
+        if let found = known.first(where: { $0["metadata"]?[VolumeDesk.mark]?.string == volume.id }) {
+            return try found.text("id")
+        }
+        var wish = JSON.Object([
+            JSON.Member(name: "name", value: ""), .init(name: "size", value: JSON(volume.size)),
+            .init(name: "metadata", value: [VolumeDesk.mark: .string(volume.id)]),
+        ])
+        switch volume.source {
+        case .image: wish["imageRef"] = JSON(volume.sourceID)
+        case .snapshot: wish["snapshot_id"] = JSON(volume.sourceID)
+        case .blank, .volume: break
+        }
+        if let type = volume.type { wish["volume_type"] = .string(type) }
+        return try await ask("POST", "/volumes", ["volume": .object(wish)], token: token).member("volume").text("id")
+    }
+
+    /// Whether it is there to be used; one that failed never will be.
+    func isReady(_ id: String, token: String) async throws(Failure) -> Bool {
+        let status = try await volume(id, token: token)["status"]?.string ?? ""
+        guard !status.hasPrefix("error") else {
+            throw .invalid("Volume \(id) did not finish being created: \(status).")
+        }
+        return status == "available" || status == "in-use" || status == "reserved"
+    }
+
+    /// The bond between a volume and a server, made once.
+    func reserve(_ id: String, for server: String, token: String) async throws(Failure) -> String {
+        let known = try await ask("GET", "/attachments?volume_id=\(id)&instance_id=\(server)", token: token)[
+            "attachments"]?.array
+        let own = known?.first { attachment in
+            let of = attachment["instance"]?.string ?? attachment["instance_uuid"]?.string
+            return attachment["volume_id"]?.string == id && of == server
+        }
+        if let own { return try own.text("id") }
+        let wish: JSON = ["attachment": ["volume_uuid": .string(id), "instance_uuid": .string(server)]]
+        return try await ask("POST", "/attachments", wish, token: token).member("attachment").text("id")
+    }
+
+    func leave(_ attachment: String, token: String) async throws(Failure) {
+        do throws(Failure) { _ = try await ask("DELETE", "/attachments/\(attachment)", token: token) } catch
+            where error.kind == .notFound
+        { return }
+    }
+
+    func delete(_ id: String, token: String) async throws(Failure) {
+        do throws(Failure) { _ = try await ask("DELETE", "/volumes/\(id)", token: token) } catch
+            where error.kind == .notFound
+        { return }
+    }
+}
+
+extension ServerTools {
+    var volumeDesk: VolumeDesk { VolumeDesk(service: neighbours.volume) }
+
+    /// Lets go of all of a server's volumes, and deletes those that go with it.
+    func leaveVolumes(of server: Server) async throws(Failure) {
+        guard !server.volumes.isEmpty else { return }
+        let token = try await token(of: server)
+        for volume in server.volumes {
+            if let attachment = volume.attachment { try await volumeDesk.leave(attachment, token: token) }
+            guard volume.isDeletedWithServer, let id = volume.volume else { continue }
+            do throws(Failure) { try await volumeDesk.delete(id, token: token) } catch
+                where error.kind == .invalid || error.kind == .conflict
+            {
+                // Somebody else uses it by now; it is theirs to delete.
+                continue
+            }
+        }
+    }
+}
