@@ -122,6 +122,7 @@ let package = Package(
         tests("Programs", "Programs", "Base", "Trace"),
         tests("Simulation", "simulate"),
         tests("SQL", "SQL", "Base"),
+        tests("Tidy"),
         tests("Workflow", "Workflow", "Base", "SQL", "Trace"),
     ]
 )

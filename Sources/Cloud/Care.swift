@@ -17,6 +17,8 @@ package struct Care: Sendable {
 
     package init(_ settings: CloudSettings) { self.settings = settings }
 
+    var auditPath: String { settings.data.auditLog }
+
     private func withDatabase<Value>(
         _ body: (Database) async throws(Failure) -> Value
     ) async throws(Failure) -> Value {

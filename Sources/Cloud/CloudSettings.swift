@@ -28,6 +28,8 @@ package struct CloudSettings: Sendable {
     package var database: String?
     /// Where the operator's policy files are; those in the cloud's own folder unless another is named.
     package var policy: String?
+    /// Whose pages may use the API from a browser.
+    package var origins: [String] = []
 
     /// Whether a new cloud has sizes, an image and a network to begin with, and which disk the image is.
     package var isStocked = false
@@ -53,6 +55,7 @@ package struct CloudSettings: Sendable {
         var settings = CloudSettings(data: data ?? named ?? .usual)
         settings.database = configuration[DeclaredSettings.database]
         settings.policy = configuration[DeclaredSettings.policy]
+        settings.origins = configuration[DeclaredSettings.origins]
         settings.listen = configuration[DeclaredSettings.listen]
         let port = configuration[DeclaredSettings.port]
         settings.port = port == 0 ? nil : port

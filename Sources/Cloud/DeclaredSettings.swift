@@ -20,6 +20,9 @@ enum DeclaredSettings {
     static let policy = Setting(
         "policy", .optionalText, default: nil,
         "A folder with policy files, one for each service: identity.yaml. Usually `policy` in the cloud's own folder.")
+    static let origins = Setting(
+        "cors.origins", .list, default: [],
+        "Sites whose pages may use the API from a browser: https://dashboard.example; * for all.")
     static let listen = Setting("listen", .text, default: "127.0.0.1", "The address to listen on.")
     static let port = Setting(
         "port", .integer, default: 0, "One port for all services; 0 gives each the one that its users know.",
@@ -89,7 +92,7 @@ enum DeclaredSettings {
         "The disk, in qcow2, that becomes a new cloud's first image. Usually the one that Guest/make-guest made.")
 
     static let all: [any AnySetting] = [
-        data, database, policy, listen, port, region, hypervisor,
+        data, database, policy, origins, listen, port, region, hypervisor,
         scheduler, skippedFilters, simulatedPace,
         adminPassword, tokenLifetime, lockoutAttempts, lockoutDuration, passwordHistory, passwordMinimumAge,
         passwordLifetime, changeUponFirstUse, passwordPattern, passwordAdvice, allowsRescoping, networkMechanism,

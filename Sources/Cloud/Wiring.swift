@@ -100,8 +100,11 @@ package struct Cloud: Sendable {
         let consoles = ConsoleProxy(database: database, world: world, bus: messages, loops: loops)
         services = [identity.api, image.api, network.api, placement.api, compute.api, consoles.api]
         let policies = try PolicyFiles(folder: settings.policyFolder).read(for: services)
+        let (gauges, trail) = (Gauges(database: database), try AuditLog(settings.data.auditLog))
         door = try Door(
-            services, gateway: settings.gateway, overrides: policies, authenticator: identity, world: world, log: log)
+            services, gateway: settings.gateway, overrides: policies, authenticator: identity, world: world, log: log,
+            origins: CrossOrigin(settings.origins), gauges: { await gauges.read() },
+            audit: { trail.note($0) })
         switchboard.connect(door)
     }
 

@@ -7,7 +7,7 @@ enum Program {
 
     static let commands: [Command] = [
         .up, .serve, .status, .doctor, .trace, .workflows, .configuration, .policy, .openAPI, .backup, .restore,
-        .database, .keys, .version,
+        .database, .keys, .audit, .version,
     ]
 
     /// Runs what the arguments say; answers with the exit code.
