@@ -92,7 +92,8 @@ let package = Package(
                 "VolumeNode",
             ]),
         .executableTarget(
-            name: "martlet", dependencies: ["Base", "Cloud", "Config", "IO", "Policy", "Trace"], path: "Sources/martlet",
+            name: "martlet", dependencies: ["Base", "Cloud", "Config", "IO", "Policy", "Trace"],
+            path: "Sources/martlet",
             swiftSettings: settings),
 
         module(

@@ -40,6 +40,9 @@ enum DeclaredSettings {
     static let lockoutDuration = Setting(
         "identity.lockout.duration", .duration, default: .seconds(5), "How long it rests.",
         .atLeast(.seconds(1)))
+    static let inactivityLimit = Setting(
+        "identity.inactive_after", .duration, default: .zero,
+        "After how long without a login an account can't be used any more; 0s never.", .atLeast(.zero))
     static let passwordHistory = Setting(
         "identity.password.history", .integer, default: 2,
         "How many of a user's last passwords may not be chosen again, the current one included.", .between(0, 24))
@@ -94,7 +97,8 @@ enum DeclaredSettings {
     static let all: [any AnySetting] = [
         data, database, policy, origins, listen, port, region, hypervisor,
         scheduler, skippedFilters, simulatedPace,
-        adminPassword, tokenLifetime, lockoutAttempts, lockoutDuration, passwordHistory, passwordMinimumAge,
+        adminPassword, tokenLifetime, lockoutAttempts, lockoutDuration, inactivityLimit, passwordHistory,
+        passwordMinimumAge,
         passwordLifetime, changeUponFirstUse, passwordPattern, passwordAdvice, allowsRescoping, networkMechanism,
         networkUplinks, publicNetwork, publicRange, stock, firstImage,
     ]
@@ -118,6 +122,8 @@ extension IdentitySettings {
         tokenLifetime = configuration[DeclaredSettings.tokenLifetime]
         let attempts = configuration[DeclaredSettings.lockoutAttempts]
         lockoutAttempts = attempts == 0 ? nil : attempts
+        let inactivity = configuration[DeclaredSettings.inactivityLimit]
+        inactivityLimit = inactivity == .zero ? nil : inactivity
         lockoutDuration = configuration[DeclaredSettings.lockoutDuration]
         passwordHistory = configuration[DeclaredSettings.passwordHistory]
         minimumPasswordAge = configuration[DeclaredSettings.passwordMinimumAge]
