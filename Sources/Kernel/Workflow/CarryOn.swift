@@ -146,7 +146,8 @@ private struct Journey<W: Workflow> {
             }
         } catch {
             guard !Task.isCancelled else { throw error }
-            return try await undoFailed(step, error)
+            // What isn't there any more needs no undoing.
+            if error.kind != .notFound { return try await undoFailed(step, error) }
         }
         if run.turnsAt == step.name {
             run.turnsAt = nil

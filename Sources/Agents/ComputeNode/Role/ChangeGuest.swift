@@ -158,7 +158,7 @@ extension ComputeNode {
 extension GuestID {
     /// The guest that runs from another image while a server is being rescued: a name that follows from the server's, and
     /// that no server has.
-    static func rescue(of server: String) -> GuestID {
+    package static func rescue(of server: String) -> GuestID {
         let digits = String(server.filter { $0 != "-" }.reversed())
         return GuestID(UUID(digits)?.dashed ?? "rescue-" + server)
     }
