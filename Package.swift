@@ -64,6 +64,7 @@ let package = Package(
 
         module("", "Contracts", ["Base", "Bus", "Policy"]),
 
+        service("BlockStorage", "Bus", "Contracts", "Crypto", "Trace", "Workflow"),
         service("Compute", "Bus", "Contracts", "Crypto", "IO", "Trace", "Workflow"),
         service("Identity", "Contracts", "Crypto", "IO"),
         service("Image", "Crypto", "IO"),
@@ -71,6 +72,7 @@ let package = Package(
         service("Placement", "Contracts"),
 
         agent("ComputeNode", "API", "Bus", "CSystem", "Contracts", "Crypto", "HTTP"),
+        agent("VolumeNode", "API", "Bus", "CSystem", "Contracts", "HTTP"),
         agent("NetworkNode", "Bus", "CSystem", "Contracts", "Crypto", "HTTP"),
 
         module(
@@ -79,6 +81,7 @@ let package = Package(
                 "API", "Base", "Bus", "Config", "Contracts", "Crypto", "HTTP", "IO", "Policy", "Programs", "SQL",
                 "Trace", "Workflow",
                 // Every service and every agent, a line each.
+                "BlockStorage",
                 "Compute",
                 "ComputeNode",
                 "Identity",
@@ -86,6 +89,7 @@ let package = Package(
                 "Network",
                 "NetworkNode",
                 "Placement",
+                "VolumeNode",
             ]),
         .executableTarget(
             name: "martlet", dependencies: ["Base", "Cloud", "IO", "Trace"], path: "Sources/martlet",
@@ -103,6 +107,10 @@ let package = Package(
         module("", "CloudTesting", ["API", "Base", "HTTP", "Policy", "Trace"]),
 
         tests("Base", "Base"),
+        tests(
+            "BlockStorage", "BlockStorage", "VolumeNode", "CloudTesting", "API", "Base", "Bus", "Contracts", "HTTP",
+            "Policy",
+            "SQL", "Trace", "Workflow"),
         tests("Bus", "Bus", "Base"),
         tests("Cloud", "Cloud", "API", "Base", "HTTP", "Trace"),
         tests(
@@ -122,6 +130,7 @@ let package = Package(
         tests("Programs", "Programs", "Base", "Trace"),
         tests("Simulation", "simulate"),
         tests("SQL", "SQL", "Base"),
+        tests("VolumeNode", "VolumeNode", "Contracts", "Base"),
         tests("Workflow", "Workflow", "Base", "SQL", "Trace"),
     ]
 )

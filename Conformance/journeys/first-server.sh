@@ -121,14 +121,44 @@ a_second_server_with_a_config_drive() {
     on_guest "$(floating first)" ping -c 2 "$address" >/dev/null || { echo "# first does not reach second at $address"; exit 1; }
 }
 
+# The other project's own client: the one that stays open is the administrator's.
+demo() { OS_CLOUD=martlet-demo openstack "$@" >"$answer" 2>"$complaint" || failed "openstack $* (as demo)"; }
+
 another_project_is_out_of_reach() {
-    local demo=(--os-cloud martlet-demo)
-    os "${demo[@]}" network create yard
-    os "${demo[@]}" subnet create --network yard --subnet-range 10.7.0.0/24 yard
-    ask "${demo[@]}" server list
+    demo server list -f json
     holds 'length == 0'
-    refused 'No Server found|No server' -- "${demo[@]}" server show first
-    os "${demo[@]}" network delete yard
+    OS_CLOUD=martlet-demo openstack server show first >"$answer" 2>"$complaint" && { echo "# demo sees first"; exit 1; }
+    grep -qiE 'No Server found|No server' "$complaint" || failed "demo was not told that there is no server, but"
+    demo network create yard
+    demo subnet create --network yard --subnet-range 10.7.0.0/24 yard
+    demo security group create open
+    demo security group rule create --protocol icmp open
+    demo port create --network yard --fixed-ip ip-address=10.7.0.88 --security-group open neighbour
+    demo server create --image guest --flavor tiny --nic port-id=neighbour --wait other -f json
+    console_says 120 "$(field id)" 'dhcp eth0 10.7.0.88'
+    if on_guest "$(floating first)" ping -c 2 -W 2 10.7.0.88 >/dev/null; then
+        echo "# a guest of another project answers at 10.7.0.88"
+        exit 1
+    fi
+    demo server delete --wait other
+    demo port delete neighbour
+    demo network delete yard
+    demo security group delete open
+}
+
+a_rule_that_is_taken_away_stops_at_once() {
+    local rule
+    ask security group rule list --protocol tcp open
+    rule=$(jq -r '.[0].ID' "$answer")
+    on_guest "$(floating first)" true || { echo "# first is not reached"; exit 1; }
+    os security group rule delete "$rule"
+    sleep 1
+    if on_guest "$(floating first)" true 2>/dev/null; then
+        echo "# ssh is let in without a rule"
+        exit 1
+    fi
+    os security group rule create --protocol tcp --dst-port 22 open
+    reach 20 "$(floating first)"
 }
 
 a_console_is_shown_once() {
@@ -278,10 +308,17 @@ nothing_is_left_over() {
         echo "# a guest still runs"
         exit 1
     fi
+    # What the network's agent made goes a moment after what it was for; the way out's own devices go with the cloud.
+    local limit=$((SECONDS + 20))
+    until ! grep -qs '^tap' <(ls /sys/class/net) && ! compgen -G '/run/netns/q*' >/dev/null; do
+        [ $SECONDS -lt $limit ] || { echo "# left: $(ls /sys/class/net /run/netns | tr '\n' ' ')"; exit 1; }
+        sleep 0.5
+    done
 }
 
 walk the_cloud_says_what_it_has an_image_a_flavor_and_keys a_network_with_a_way_out a_server_comes_up \
     it_is_reached_through_its_floating_address a_second_server_with_a_config_drive another_project_is_out_of_reach \
+    a_rule_that_is_taken_away_stops_at_once \
     a_console_is_shown_once a_volume_carries_data_from_one_to_the_other volumes_are_copied_and_grow \
     an_interface_comes_and_goes it_is_switched_off_and_on it_is_locked_renamed_and_described a_snapshot_of_it_boots \
     one_boots_from_a_volume_and_one_without_a_network one_is_deleted_while_it_is_built everything_is_torn_down nothing_is_left_over

@@ -1,5 +1,6 @@
 import API
 package import Base
+import BlockStorage
 import Bus
 import Compute
 import ComputeNode
@@ -14,6 +15,7 @@ import NetworkNode
 import Placement
 import SQL
 package import Trace
+import VolumeNode
 import Workflow
 
 /// A whole cloud in one process: every service, what stands behind each contract, and the door to them.
@@ -27,6 +29,8 @@ package struct Cloud: Sendable {
     private let image: ImageService
     private let network: Network
     private let conductor: Conductor
+    private let volumes: VolumeControl
+    private let volumeNode: VolumeNode
     private let nodes: [ComputeNode]
     private let networkNodes: [NetworkNode]
     private let metadata: MetadataDoor
@@ -97,8 +101,19 @@ package struct Cloud: Sendable {
             NetworkNode(host: host.name, bus: messages, wires: wires, world: world, log: log)
         }
 
+        volumes = VolumeControl(
+            host: settings.nodeName, database: database, world: world, log: log, bus: messages,
+            neighbours: BlockStorage.Neighbours(
+                image: switchboard.neighbour("image", asker: "volume-control"),
+                compute: switchboard.neighbour("compute", asker: "volume-control")), tokens: identity,
+            fault: ground.fault)
+        volumeNode = VolumeNode(
+            host: settings.nodeName, driver: try VolumeDrivers.make(settings), bus: messages,
+            image: switchboard.neighbour("image", asker: "volume-node"), tokens: identity, world: world, log: log)
+        let blockStorage = BlockStorage(volumes)
+
         let consoles = ConsoleProxy(database: database, world: world, bus: messages, loops: loops)
-        services = [identity.api, image.api, network.api, placement.api, compute.api, consoles.api]
+        services = [identity.api, image.api, network.api, placement.api, compute.api, blockStorage.api, consoles.api]
         door = try Door(services, gateway: settings.gateway, authenticator: identity, world: world, log: log)
         switchboard.connect(door)
     }
@@ -121,6 +136,7 @@ package struct Cloud: Sendable {
             (service: "network", migrations: Network.migrations),
             (service: "placement", migrations: Placement.migrations),
             (service: "compute", migrations: Compute.migrations),
+            (service: "volume", migrations: BlockStorage.migrations),
         ]
         for history in histories { try await database.migrate(history.service, history.migrations, at: now) }
     }
@@ -139,6 +155,9 @@ package struct Cloud: Sendable {
         (type: "network", name: "neutron", service: "network", path: ""),
         (type: "placement", name: "placement", service: "placement", path: ""),
         (type: "compute", name: "nova", service: "compute", path: "/v2.1"),
+        (type: "block-storage", name: "cinder", service: "volume", path: "/v3"),
+        // What clients of older releases look for.
+        (type: "volumev3", name: "cinderv3", service: "volume", path: "/v3"),
     ]
 
     package var names: [String] { services.map(\.name) }
@@ -170,6 +189,11 @@ package struct Cloud: Sendable {
         for node in nodes {
             node.serve()
             do throws(Failure) { try await node.report() } catch { log.warning("A node could not report: \(error)") }
+        }
+        try await volumes.start()
+        volumeNode.serve()
+        do throws(Failure) { try await volumeNode.report() } catch {
+            log.warning("A volume node could not report: \(error)")
         }
         if isNew, settings.isStocked { await stock() }
     }
@@ -214,11 +238,14 @@ package struct Cloud: Sendable {
     private var lives: [@Sendable () async throws -> Void] {
         let (identity, image, conductor, bus, log) = (identity, image, conductor, bus, log)
         let (metadata, networkChanges) = (metadata, networkChanges)
+        let (volumes, volumeNode) = (volumes, volumeNode)
         let web = OpenWeb(HTTPClient(on: loops, trust: try? TLSTrust()), names: loops.names)
         var lives: [@Sendable () async throws -> Void] = [
             { try await identity.run { log.error("Identity's upkeep: \($0)") } },
             { await image.run(web) { log.error("An import could not be noted as failed: \($0)") } },
             { try await conductor.runner.run() },
+            { try await volumes.run() },
+            { try await volumeNode.run() },
             { await metadata.run() },
             { for await _ in networkChanges { try? await bus.fanout(NetworkMessages.changed, Nothing()) } },
             { await bus.run() },

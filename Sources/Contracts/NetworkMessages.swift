@@ -347,18 +347,54 @@ package struct WireRouter: JSONCoded, Equatable {
         package var json: JSON { ["outside": .string(outside), "inside": .string(inside)] }
     }
 
+    /// A single port of an address outside, and the one inside that it leads to.
+    package struct Forwarding: JSONCoded, Hashable {
+        package let outside: String
+        package let transport: String
+        package let outsidePort: Int
+        package let inside: String
+        package let insidePort: Int
+
+        package init(outside: String, transport: String, outsidePort: Int, inside: String, insidePort: Int) {
+            self.outside = outside
+            self.transport = transport
+            self.outsidePort = outsidePort
+            self.inside = inside
+            self.insidePort = insidePort
+        }
+
+        package init(_ json: JSON) throws(Failure) {
+            self.init(
+                outside: try json.text("outside"), transport: try json.text("protocol"),
+                outsidePort: try json.number("outside_port"), inside: try json.text("inside"),
+                insidePort: try json.number("inside_port"))
+        }
+
+        package var json: JSON {
+            [
+                "outside": .string(outside), "protocol": .string(transport), "outside_port": JSON(outsidePort),
+                "inside": .string(inside), "inside_port": JSON(insidePort),
+            ]
+        }
+    }
+
     package let id: String
     package let isUp: Bool
     package let hidesInside: Bool
     package let routes: [WireRoute]
     package var floating: [Floating]
+    package var forwardings: [Forwarding]
 
-    package init(id: String, isUp: Bool, hidesInside: Bool, routes: [WireRoute], floating: [Floating]) {
+    package init(
+        id: String, isUp: Bool, hidesInside: Bool, routes: [WireRoute], floating: [Floating],
+        forwardings: [Forwarding] = []
+    ) {
         self.id = id
         self.isUp = isUp
         self.hidesInside = hidesInside
         self.routes = routes
         self.floating = floating
+        self.forwardings = forwardings
     }
 
     package init(_ json: JSON) throws(Failure) {
@@ -367,12 +403,13 @@ package struct WireRouter: JSONCoded, Equatable {
         hidesInside = try json.flag("snat")
         routes = try json.list("routes", of: WireRoute.init)
         floating = try json.list("floating", of: Floating.init)
+        forwardings = try json.list("forwardings", of: Forwarding.init)
     }
 
     package var json: JSON {
         [
             "id": .string(id), "up": .bool(isUp), "snat": .bool(hidesInside), "routes": JSON(list: routes),
-            "floating": JSON(list: floating),
+            "floating": JSON(list: floating), "forwardings": JSON(list: forwardings),
         ]
     }
 }

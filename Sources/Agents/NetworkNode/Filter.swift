@@ -233,6 +233,11 @@ struct Translation {
                 before.append("dnat to ip daddr map { \(inward) }")
                 after.append("oifname \(outside) snat to ip saddr map { \(outward) }")
             }
+            for forwarding in router.forwardings {
+                before.append(
+                    "ip daddr \(forwarding.outside) \(forwarding.transport) dport \(forwarding.outsidePort) dnat to \(forwarding.inside):\(forwarding.insidePort)"
+                )
+            }
             if let own {
                 // From inside to an address outside that is inside again: answers have to come back this way.
                 after.append("iifname != \(outside) oifname != \(outside) ct status dnat snat to \(own)")

@@ -128,7 +128,8 @@ struct Layout: Equatable {
                 space.pairs.append(pair(port, network))
                 continue
             }
-            space.pairs.append(pair(port, network, more: router.floating.map { $0.outside + "/32" }))
+            let outside = (router.floating.map(\.outside) + router.forwardings.map(\.outside)).map { $0 + "/32" }
+            space.pairs.append(pair(port, network, more: outside))
             let here = Set(port.fixed.map(\.subnet))
             for subnet in network.subnets where here.contains(subnet.id) {
                 guard let gateway = subnet.gateway else { continue }

@@ -2,9 +2,11 @@
 #include "CSystem.h"
 
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <pthread.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -41,6 +43,13 @@ int system_signal_process(int handle, int signal) { return syscall(SYS_pidfd_sen
 
 int system_give_back(int file, off_t offset, off_t length) {
     return fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length);
+}
+
+int system_clone_file(int to, int from) { return ioctl(to, FICLONE, from); }
+
+ssize_t system_copy_range(int from, int to, off_t place, size_t length) {
+    off_t source = place, target = place;
+    return copy_file_range(from, &source, to, &target, length, 0);
 }
 
 int system_enter_network(int space) { return setns(space, CLONE_NEWNET); }

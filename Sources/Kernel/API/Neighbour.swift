@@ -54,6 +54,17 @@ package struct Neighbour: Sendable {
         return response
     }
 
+    /// Sends bytes that are read piece by piece as they are sent.
+    package func put(_ path: String, _ bytes: HTTPBody, token: String) async throws(Failure) {
+        var headers: HTTPHeaders = ["Host": "localhost", "X-Auth-Token": token]
+        headers.append("Content-Type", "application/octet-stream")
+        if let requestID = Tracing.current?.requestID { headers.append("X-Openstack-Request-Id", requestID) }
+        let response = try await transport(HTTPRequest("PUT", "/\(name)\(path)", headers: headers, body: bytes))
+        guard response.status >= 400 else { return }
+        let answer = try await response.collect(limit: Neighbour.answerLimit)
+        throw refusal(response.status, (try? JSONReader.read(answer)) ?? .null)
+    }
+
     /// Sends a file, piece by piece, as it is; nothing at all without one.
     package func upload(_ path: String, _ file: FileSlice? = nil, token: String) async throws(Failure) {
         try await Tracing.span("PUT /\(name)\(path)", .rest, by: asker) { () async throws(Failure) in

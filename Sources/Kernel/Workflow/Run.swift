@@ -116,10 +116,11 @@ extension Transaction {
     }
 
     /// Runs that nobody works on: their holder is gone, or waits and has let them go until now.
-    func abandonedRuns(at now: Moment, limit: Int) throws(Failure) -> [Run] {
+    func abandonedRuns(of workflows: [String], at now: Moment, limit: Int) throws(Failure) -> [Run] {
         try rows(
             """
-            SELECT * FROM workflow_run WHERE direction IN ('forward', 'undoing') AND held_until <= \(now)
+            SELECT * FROM workflow_run
+            WHERE direction IN ('forward', 'undoing') AND held_until <= \(now) AND workflow IN \(SQL.list(workflows))
             ORDER BY held_until LIMIT \(limit)
             """)
     }

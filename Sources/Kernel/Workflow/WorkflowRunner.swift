@@ -20,6 +20,8 @@ package final class WorkflowRunner: Sendable {
     let name: String
     private let kinds: [String: any RunnableKind]
     private let inbox = Inbox()
+    /// What this process can run; what others are for is left to them.
+    private let known: [String]
     /// What this process has in hand. Nobody takes it over for as long as the process lives, however long a step takes.
     private let inHand = Mutex<Set<ID<Run>>>([])
 
@@ -35,6 +37,7 @@ package final class WorkflowRunner: Sendable {
         fault: @escaping Fault = { _, _ in }
     ) {
         self.kinds = Dictionary(kinds.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        known = self.kinds.keys.sorted()
         self.name = name
         self.database = database
         self.world = world
@@ -99,9 +102,9 @@ package final class WorkflowRunner: Sendable {
 
     /// Takes over what nobody works on, and holds on to what is worked on here.
     private func claim() async throws(Failure) -> [Run] {
-        let (now, name, ours) = (world.now, name, inHand.withLock { $0 })
+        let (now, name, known, ours) = (world.now, name, known, inHand.withLock { $0 })
         return try await database.write { tx in
-            let due = try tx.abandonedRuns(at: now, limit: WorkflowRunner.limit)
+            let due = try tx.abandonedRuns(of: known, at: now, limit: WorkflowRunner.limit)
             return try due.filter { run in
                 try tx.claim(run, holder: name, until: now + WorkflowRunner.lease) && !ours.contains(run.id)
             }

@@ -47,6 +47,8 @@ extension Rule {
             create_router:external_gateway_info create_router:external_gateway_info:network_id \
             create_router:tags update_router update_router:external_gateway_info \
             update_router:external_gateway_info:network_id update_router:tags delete_router delete_router:tags \
+            create_trunk create_trunk:tags update_trunk update_trunk:tags delete_trunk delete_trunk:tags \
+            add_subports remove_subports \
             add_router_interface remove_router_interface add_extraroutes remove_extraroutes \
             create_security_group create_security_group:tags update_security_group update_security_group:tags \
             delete_security_group delete_security_group:tags create_subnetpool create_subnetpool:tags \
@@ -80,7 +82,8 @@ extension Rule {
             """,
             """
             get_auto_allocated_topology get_floatingip get_floatingip:tags get_metering_label \
-            get_metering_label_rule get_rbac_policy get_router get_router:tags
+            get_metering_label_rule get_rbac_policy get_router get_router:tags get_trunk get_trunk:tags \
+            get_subports
             """
         ),
         (
@@ -99,7 +102,8 @@ extension Rule {
             """,
             """
             create_floatingip:floating_ip_address create_metering_label delete_metering_label \
-            create_metering_label_rule delete_metering_label_rule get_quota
+            create_metering_label_rule delete_metering_label_rule get_quota create_policy create_policy:tags \
+            update_policy update_policy:tags delete_policy delete_policy:tags
             """
         ),
         (
@@ -151,7 +155,7 @@ extension Rule {
             role:reader
             """,
             """
-            get_availability_zone get_service_provider
+            get_availability_zone get_service_provider get_rule_type
             """
         ),
         (
@@ -342,6 +346,47 @@ extension Rule {
             get_subnet:tags
             """
         ),
+        (
+            """
+            rule:admin_only or (role:member and rule:ext_parent_owner)
+            """,
+            """
+            create_floatingip_port_forwarding update_floatingip_port_forwarding delete_floatingip_port_forwarding
+            """
+        ),
+        (
+            """
+            rule:admin_only or (role:reader and rule:ext_parent_owner)
+            """,
+            """
+            get_floatingip_port_forwarding \
+            get_policy_bandwidth_limit_rule \
+            get_policy_dscp_marking_rule \
+            get_policy_minimum_bandwidth_rule \
+            get_policy_packet_rate_limit_rule \
+            get_policy_minimum_packet_rate_rule
+            """
+        ),
+        (
+            """
+            rule:admin_only or (role:manager and rule:ext_parent_owner)
+            """,
+            """
+            create_policy_bandwidth_limit_rule update_policy_bandwidth_limit_rule delete_policy_bandwidth_limit_rule \
+            create_policy_dscp_marking_rule update_policy_dscp_marking_rule delete_policy_dscp_marking_rule \
+            create_policy_minimum_bandwidth_rule update_policy_minimum_bandwidth_rule delete_policy_minimum_bandwidth_rule \
+            create_policy_packet_rate_limit_rule update_policy_packet_rate_limit_rule delete_policy_packet_rate_limit_rule \
+            create_policy_minimum_packet_rate_rule update_policy_minimum_packet_rate_rule delete_policy_minimum_packet_rate_rule
+            """
+        ),
+        (
+            """
+            (rule:admin_only) or (role:reader and project_id:%(project_id)s) or rule:shared_qos_policy
+            """,
+            """
+            get_policy get_policy:tags
+            """
+        ),
     ]
 }
 
@@ -353,6 +398,8 @@ extension Network {
         ("admin_only", "rule:context_is_admin"),
         ("service_api", "role:service"),
         ("network_owner", "project_id:%(network:project_id)s"),
+        ("ext_parent_owner", "project_id:%(ext_parent:project_id)s"),
+        ("shared_qos_policy", "field:policies:shared=True"),
         ("sg_owner", "project_id:%(security_group:project_id)s"),
         ("shared", "field:networks:shared=True"),
         ("external", "field:networks:router:external=True"),

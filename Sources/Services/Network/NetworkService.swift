@@ -32,20 +32,22 @@ package struct Network: Sendable {
 
     static let resources: [Resource] = [
         .network, .subnet, .port, .router, .floatingIP, .securityGroup, .securityGroupRule, .subnetPool, .addressScope,
-        .accessPolicy, .agent, .meteringLabel, .meteringRule,
+        .accessPolicy, .agent, .meteringLabel, .meteringRule, .qosPolicy, .trunk,
     ]
 
     /// The table of contents of the API reference.
     static let endpoints: [Endpoint<Network>] =
         resources.flatMap(\.endpoints) + RouterInterfaces.endpoints + SubnetPoolPrefixes.endpoints + Quotas.endpoints
         + AvailabilityZones.endpoints
-        + AddressAvailability.endpoints + Extensions.endpoints
+        + AddressAvailability.endpoints + Extensions.endpoints + PortForwardingRows.endpoints + QoSRuleKind.endpoints
+        + Trunks.endpoints
 
     package static let migrations: [Migration] = [
         Tags.created, AccessPolicy.created, Quotas.created, NetworkRows.created, Segment.created, SubnetRows.created,
         PortRows.created, Addresses.created, SecurityGroupRows.created, SecurityGroupRuleRows.created,
         RouterRows.created, FloatingIPRows.created, AddressScopeRows.created, SubnetPoolRows.created,
-        AgentRows.created, MeteringRows.created,
+        AgentRows.created, MeteringRows.created, QoSRows.created, TrunkRows.created, PortForwardingRows.created,
+        PortNames.added,
     ]
 }
 

@@ -40,6 +40,12 @@ int system_signal_process(int handle, int signal);
 /// Returns a part of a file to the file system; it reads as zeroes, and everything else keeps its place.
 int system_give_back(int file, off_t offset, off_t length);
 
+/// Lets a file share another's content until either is written to. Fails where the file system cannot do that.
+int system_clone_file(int to, int from);
+
+/// Copies a part of a file to the same place of another, within the kernel; at most what is said, and maybe less.
+ssize_t system_copy_range(int from, int to, off_t place, size_t length);
+
 /// Takes the calling thread into the network namespace that a descriptor stands for.
 int system_enter_network(int space);
 

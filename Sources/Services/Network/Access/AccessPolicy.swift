@@ -39,7 +39,11 @@ extension Resource {
     static let shareable: [String: (resource: Resource, actions: [AccessPolicy.Action])] = [
         "network": (.network, [.shared, .external]), "subnetpool": (.subnetPool, [.shared]),
         "address_scope": (.addressScope, [.shared]), "security_group": (.securityGroup, [.shared]),
+        "qos_policy": (.qosPolicy, [.shared]),
     ]
+
+    /// As grants call it.
+    var sharedName: String { one == "policy" ? "qos_policy" : one }
 
     static let accessPolicy: Resource = Resource(
         "rbac_policy", "rbac_policies", path: "rbac-policies", table: "network_rbac", quota: 10,
@@ -71,54 +75,76 @@ extension Desk {
             throw .input("Invalid action '\(action)' for object type '\(type)'. Valid actions: \(actions)")
         }
         let object = try visible(kind.resource, policy.text("object_id") ?? "")
-        guard isAdmin || object.project == policy.project else { throw .refused("create_rbac_policy") }
+        guard isAdmin || object.project == policy.project else {
+            throw .input("Only administrators can share what belongs to another project")
+        }
+        if type == "subnetpool", let scope = object.text("address_scope_id") {
+            try requireScope(scope, of: policy.text("target_tenant") ?? "")
+        }
         do throws(Failure) { try insert(.accessPolicy, policy) } catch  where error.kind == .conflict {
             throw .clash("DuplicateSharedResource", "An RBAC policy already exists with those values.")
         }
     }
 
+    /// Whoever is to use a pool has to see the scope that it is in.
+    private func requireScope(_ scope: String, of target: String) throws(Failure) {
+        let granted: SQL = """
+            SELECT 1 FROM network_rbac WHERE object_id = \(scope) AND target IN (\(AccessPolicy.everybody), \(target))
+            UNION SELECT 1 FROM network_address_scope WHERE id = \(scope) AND project_id = \(target)
+            """
+        guard try tx.exists(granted) else {
+            throw .input("The pool's address scope \(scope) is not shared with project \(target)")
+        }
+    }
+
     /// A grant stays for as long as somebody else builds on it.
     fileprivate func requireUnused(_ policy: Document) throws(Failure) {
-        let target = policy.text("target_tenant") ?? ""
         let object = policy.text("object_id") ?? ""
-        let others: SQL = target == AccessPolicy.everybody ? "1 = 1" : "project_id = \(target)"
-        let used: Bool
-        switch policy.text("object_type") {
-        case "network" where policy.text("action") == AccessPolicy.Action.external.rawValue:
-            used = try tx.exists(
-                """
-                SELECT 1 FROM network_router WHERE \(others)
-                AND gateway_port_id IN (SELECT id FROM network_port WHERE network_id = \(object))
-                """)
-        case "network":
-            used = try tx.exists(
-                """
-                SELECT 1 FROM network_port WHERE network_id = \(object) AND \(others) AND project_id <> ''
-                AND project_id <> (SELECT project_id FROM network_network WHERE id = \(object))
-                """)
-        case "subnetpool":
-            used = try tx.exists(
-                """
-                SELECT 1 FROM network_subnet
-                WHERE subnetpool_id = \(object) AND \(others) AND project_id <> \(policy.project)
-                """)
-        case "address_scope":
-            used = try tx.exists(
-                """
-                SELECT 1 FROM network_subnetpool
-                WHERE address_scope_id = \(object) AND \(others) AND project_id <> \(policy.project)
-                """)
-        default:
-            used = try tx.exists(
-                """
-                SELECT 1 FROM network_port p JOIN network_port_group g ON g.port_id = p.id
-                WHERE g.group_id = \(object) AND p.\(others) AND p.project_id <> \(policy.project)
-                """)
+        let target = policy.text("target_tenant") ?? ""
+        let isExternal = policy.text("action") == AccessPolicy.Action.external.rawValue
+        var users = Set(
+            try tx.rows(users(of: object, policy.text("object_type") ?? "", isExternal)) {
+                try $0.text("project_id")
+            })
+        users.remove("")
+        if target != AccessPolicy.everybody { users.formIntersection([target]) }
+        if !isExternal, let table = Resource.shareable[policy.text("object_type") ?? ""]?.resource.table {
+            let owner = try tx.row("SELECT project_id FROM \(SQL.raw(table)) WHERE id = \(object)") {
+                try $0.text("project_id")
+            }
+            users.remove(owner ?? "")
         }
-        guard !used else {
+        // What another grant allows as well isn't lost.
+        let others: SQL = "object_id = \(object) AND action = \(policy.text("action") ?? "") AND id <> \(policy.id)"
+        let covered = Set(try tx.rows("SELECT target FROM network_rbac WHERE \(others)") { try $0.text("target") })
+        guard covered.contains(AccessPolicy.everybody) || users.isSubset(of: covered) else {
             throw .clash(
                 "RbacPolicyInUse",
                 "RBAC policy on object \(object) cannot be removed because other objects depend on it.")
+        }
+    }
+
+    /// The projects of those who build on a thing.
+    private func users(of object: String, _ type: String, _ isExternal: Bool) -> SQL {
+        switch type {
+        case "network" where isExternal:
+            """
+            SELECT project_id FROM network_router
+            WHERE gateway_port_id IN (SELECT id FROM network_port WHERE network_id = \(object))
+            """
+        case "network": "SELECT project_id FROM network_port WHERE network_id = \(object)"
+        case "subnetpool": "SELECT project_id FROM network_subnet WHERE subnetpool_id = \(object)"
+        case "address_scope": "SELECT project_id FROM network_subnetpool WHERE address_scope_id = \(object)"
+        case "qos_policy":
+            """
+            SELECT project_id FROM network_network WHERE qos_policy_id = \(object)
+            UNION SELECT project_id FROM network_port WHERE qos_policy_id = \(object)
+            """
+        default:
+            """
+            SELECT p.project_id FROM network_port p JOIN network_port_group g ON g.port_id = p.id
+            WHERE g.group_id = \(object)
+            """
         }
     }
 
@@ -144,7 +170,7 @@ extension Desk {
         try tx.insert(
             into: "network_rbac",
             [
-                "id": newID(), "project_id": project, "object_type": resource.one, "object_id": id,
+                "id": newID(), "project_id": project, "object_type": resource.sharedName, "object_id": id,
                 "target": AccessPolicy.everybody, "action": action,
             ])
     }

@@ -8,7 +8,12 @@ extension Resource {
         "agent", "agents", table: "network_agent",
         missing: { .missing("AgentNotFound", "Agent \($0) could not be found") },
         attributes: [
-            .id, Attribute("agent_type", .text), Attribute("binary", .text, column: "program"),
+            .id,
+            Attribute(
+                "agent_type", .text,
+                // Clients spell types as they like.
+                where: { values, _ in "LOWER(agent_type) IN \(.list(values.map { $0.lowercased() }))" }),
+            Attribute("binary", .text, column: "program"),
             Attribute("topic", .text),
             Attribute("host", .text), Attribute("availability_zone", .text),
             Attribute("admin_state_up", .boolean, set: .update, .looseBoolean),

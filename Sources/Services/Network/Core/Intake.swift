@@ -49,7 +49,7 @@ struct Intake {
         let said: [String]
     }
 
-    private func draft(_ body: JSON.Object) throws(Failure) -> Draft {
+    func draft(_ body: JSON.Object) throws(Failure) -> Draft {
         var body = body
         if let project = body["project_id"], let tenant = body["tenant_id"], project != tenant {
             throw malformed("'project_id' and 'tenant_id' do not match")

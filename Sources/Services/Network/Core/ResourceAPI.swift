@@ -26,7 +26,10 @@ extension Resource {
         }
         endpoints.append(
             Endpoint("DELETE", item, "Delete a \(one)", access: access) { try await self.erase($0) })
-        return endpoints + (isTagged ? tagEndpoints(rules) : [])
+        guard isTagged else { return endpoints }
+        // Tags are found under the bare name also where the thing itself has a longer path.
+        let short = "/" + many
+        return endpoints + tagEndpoints(rules, at: path) + (short == path ? [] : tagEndpoints(rules, at: short))
     }
 
     private var isMade: Bool { attributes.contains { $0.settable.contains(.create) } }

@@ -23,7 +23,9 @@ enum FloatingIPRows {
         Attribute("port_id", .text, set: .always, .nullable(.uuid), or: .value(.null)),
         Attribute("fixed_ip_address", .text, set: .always, address, or: .value(.null), as: Normal.address),
         Attribute("router_id", .text),
+        QoSRows.attribute,
         Attribute("port_details", nil),
+        Attribute("port_forwardings", nil),
     ]
 
     static let created = Migration(
@@ -64,6 +66,7 @@ enum FloatingIPRows {
         }
         draft["floating_ip_address"] = .string(address)
         draft["floating_port_id"] = .string(port.id)
+        try QoSRows.check(draft, nil, desk)
         try point(&draft, at: draft.text("port_id"), draft.text("fixed_ip_address"), draft, desk)
         try desk.insert(.floatingIP, draft)
     }
@@ -98,16 +101,27 @@ enum FloatingIPRows {
         // To say nothing is how old clients let go of a port.
         if changes.members.isEmpty { changes["port_id"] = .null }
         if changes.has("port_id") || changes.has("fixed_ip_address") {
+            let forwarded: SQL = "SELECT 1 FROM network_port_forwarding WHERE floatingip_id = \(before.id)"
+            let isForwarded = try desk.tx.exists(forwarded)
+            guard !(isForwarded && changes.says("port_id")) else {
+                throw .clash(
+                    "FipInUseByPortForwarding", "Floating IP \(before.id) in use by Port Forwarding resources.")
+            }
             let port = changes.has("port_id") ? changes.text("port_id") : before.text("port_id")
             if port == nil, changes.says("fixed_ip_address") {
                 throw .badRequest("floatingip", "fixed_ip_address cannot be specified without a port_id")
             }
             try point(&changes, at: port, changes.text("fixed_ip_address"), before, desk)
         }
+        try QoSRows.check(changes, before, desk)
         try desk.change(.floatingIP, before.id, changes)
     }
 
     static func delete(_ floating: Document, _ desk: Desk) throws(Failure) {
+        guard try !desk.tx.exists("SELECT 1 FROM network_port_forwarding WHERE floatingip_id = \(floating.id)") else {
+            throw .clash(
+                "FipInUseByPortForwarding", "Floating IP \(floating.id) in use by Port Forwarding resources.")
+        }
         try desk.remove(.floatingIP, floating.id)
         try desk.removePort(floating.text("floating_port_id") ?? "")
     }
@@ -181,7 +195,9 @@ enum FloatingIPRows {
         let rows = try desk.rows(.port, where: "id IN \(.list(ids))")
         let ports = Dictionary(rows.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
         let shown = ["name", "network_id", "mac_address", "admin_state_up", "status", "device_id", "device_owner"]
+        let forwardings = try desk.forwardings(of: floating.map(\.id))
         for index in floating.indices {
+            floating[index]["port_forwardings"] = .array(forwardings[floating[index].id] ?? [])
             let port = floating[index].text("port_id").flatMap { ports[$0] }
             floating[index]["port_details"] =
                 port.map { port in
@@ -193,7 +209,7 @@ enum FloatingIPRows {
 
 extension Desk {
     /// The router that has a port in the subnet and its gateway on the network.
-    fileprivate func router(from subnet: String, to network: String) throws(Failure) -> String? {
+    func router(from subnet: String, to network: String) throws(Failure) -> String? {
         try tx.row(
             """
             SELECT r.id FROM network_router r

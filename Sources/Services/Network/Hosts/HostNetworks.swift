@@ -113,11 +113,24 @@ extension HostNetwork {
                 WireRouter.Floating(
                     outside: try row.text("floating_ip_address"), inside: try row.text("fixed_ip_address")))
         }
+        var forwardings: [String: [WireRouter.Forwarding]] = [:]
+        let forwarded: SQL = """
+            SELECT f.router_id, f.floating_ip_address, p.* FROM network_port_forwarding p
+            JOIN network_floatingip f ON f.id = p.floatingip_id WHERE f.router_id IS NOT NULL ORDER BY p.id
+            """
+        try tx.each(forwarded) { row in
+            forwardings[try row.text("router_id"), default: []].append(
+                WireRouter.Forwarding(
+                    outside: try row.text("floating_ip_address"), transport: try row.text("protocol"),
+                    outsidePort: try row.integer("external_port"), inside: try row.text("internal_ip_address"),
+                    insidePort: try row.integer("internal_port")))
+        }
         return try tx.rows("SELECT id, admin_state_up, enable_snat, routes FROM network_router ORDER BY id") { row in
             let id = try row.text("id")
             return WireRouter(
                 id: id, isUp: try row.bool("admin_state_up"), hidesInside: try row.bool("enable_snat"),
-                routes: try row.json("routes").map(WireRoute.init), floating: floating[id] ?? [])
+                routes: try row.json("routes").map(WireRoute.init), floating: floating[id] ?? [],
+                forwardings: forwardings[id] ?? [])
         }
     }
 }

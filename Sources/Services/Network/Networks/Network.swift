@@ -23,6 +23,8 @@ enum NetworkRows {
         Attribute(
             "availability_zone_hints", .json, set: .create, .list(of: .text(1...255), count: 0...10), or: .value([])),
         Attribute("availability_zones", nil),
+        QoSRows.networkAttribute,
+        Attribute("dns_domain", .text, set: .always, .nullable(.text(0...255)), or: .value(""), as: PortNames.normal),
         Attribute("subnets", nil),
         Attribute("ipv4_address_scope", nil),
         Attribute("ipv6_address_scope", nil),
@@ -60,6 +62,10 @@ enum NetworkRows {
         guard mtu <= largest else { throw .input("Requested MTU is too big, maximum is \(largest)") }
         draft["mtu"] = .number(mtu == 0 ? largest : mtu)
         draft["status"] = "ACTIVE"
+        try QoSRows.check(draft, nil, desk)
+        if !draft.has("qos_policy_id") {
+            draft["qos_policy_id"] = .optional(try QoSRows.standard(for: draft.project, desk))
+        }
         try desk.insert(.network, draft)
         try segment.insert(for: draft.id, desk)
         if draft.flag("router:external") { try desk.share(.network, draft.id, of: draft.project, .external) }
@@ -104,6 +110,7 @@ enum NetworkRows {
             try setExternal(before, isExternal, desk)
         }
         if changes.flag("is_default") { try requireOnlyDefault(before.id, desk) }
+        try QoSRows.check(changes, before, desk)
         try desk.change(.network, before.id, changes)
     }
 

@@ -70,6 +70,12 @@ enum PortRows {
             "binding:profile", .json, column: "profile", set: .always,
             .nullable(.map(name: 1...255, value: .any)), or: .value([:]),
             as: { value throws(Failure) in value.isNull ? [:] : value }),
+        QoSRows.attribute,
+        Attribute("dns_name", .text, set: .always, .nullable(.text(0...255)), or: .value(""), as: PortNames.normal),
+        Attribute("dns_domain", .text, set: .always, .nullable(.text(0...255)), or: .value(""), as: PortNames.normal),
+        Attribute("dns_assignment", nil),
+        Attribute("qos_network_policy_id", nil),
+        Attribute("trunk_details", nil),
         Attribute("binding:vif_type", .text, column: "vif_type"),
         Attribute("binding:vif_details", .json, column: "vif_details"),
     ]
@@ -109,8 +115,19 @@ enum PortRows {
         try desk.tx.each(sql) { row in
             groups[try row.text("port_id"), default: []].append(try row.text("group_id"))
         }
+        let networks = Set(ports.compactMap { $0.text("network_id") })
+        var policies: [String: String] = [:]
+        let held: SQL = """
+            SELECT id, qos_policy_id FROM network_network
+            WHERE id IN \(.list(networks.sorted())) AND qos_policy_id IS NOT NULL
+            """
+        try desk.tx.each(held) { policies[try $0.text("id")] = try $0.text("qos_policy_id") }
+        let trunks = try desk.trunkDetails(of: ids)
         for index in ports.indices {
+            ports[index]["trunk_details"] = trunks[ids[index]] ?? .null
+            ports[index]["qos_network_policy_id"] = .optional(policies[ports[index].text("network_id") ?? ""])
             ports[index]["fixed_ips"] = .array((addresses[ids[index]] ?? []).map(\.json))
+            ports[index]["dns_assignment"] = PortNames.assignment(ports[index])
             ports[index]["security_groups"] = .strings(groups[ids[index]] ?? [])
         }
     }

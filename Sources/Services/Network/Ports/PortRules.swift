@@ -9,6 +9,8 @@ extension PortRows {
         let mac = try macAddress(draft, network.id, desk)
         let owner = draft.text("device_owner") ?? ""
         draft["mac_address"] = .string(mac.description)
+        draft.fill("dns_name", "")
+        draft.fill("dns_domain", "")
         draft.fill("port_security_enabled", isSystem(owner) ? false : network["port_security_enabled"] ?? true)
         draft["allowed_address_pairs"] = .array(try pairs(draft, mac))
         draft["extra_dhcp_opts"] = .array(options(draft.objects("extra_dhcp_opts"), on: []))
@@ -16,6 +18,7 @@ extension PortRows {
         let allocation = try Allocation(desk, network: network.id, mac: mac, owner: owner)
         let addresses =
             draft.has("fixed_ips") ? try allocation.wished(draft.objects("fixed_ips")) : try allocation.whatever()
+        try QoSRows.check(draft, nil, desk)
         draft.fill("binding:host_id", "")
         try bind(&draft, network, desk)
         do throws(Failure) { try desk.insert(.port, draft) } catch  where error.kind == .conflict {
@@ -165,6 +168,7 @@ extension PortRows {
         if changes.has("security_groups") || changes.has("port_security_enabled") {
             try changeGroups(changes, after, desk)
         }
+        try QoSRows.check(changes, before, desk)
         if changes.has("fixed_ips") { try move(before, after, mac, desk) }
         if ["binding:host_id", "binding:vnic_type", "admin_state_up"].contains(where: { changes.has($0) }) {
             try bind(&after, network, desk)
@@ -211,7 +215,9 @@ extension PortRows {
                 "ServicePortInUse",
                 "Port \(port.id) cannot be deleted directly via the port API: has device owner \(owner).")
         }
+        try desk.requireNoTrunk(on: port.id)
         try desk.releaseFloatingIPs(of: port.id)
+        try desk.releaseForwardings(to: port.id)
         try desk.removePort(port.id)
     }
 }

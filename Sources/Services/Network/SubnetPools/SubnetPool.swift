@@ -11,7 +11,15 @@ extension Resource {
             .id, Attribute("name", .text, set: .always, .name, or: .required), .project,
             .shared("subnetpool", set: .create),
         ] + SubnetPoolRows.attributes + Attribute.standard,
-        create: SubnetPoolRows.create, update: SubnetPoolRows.update, delete: SubnetPoolRows.delete)
+        create: SubnetPoolRows.create, update: SubnetPoolRows.update, delete: SubnetPoolRows.delete,
+        derive: { pools, _ throws(Failure) in
+            // The reference shows these as texts, and so do its clients expect them.
+            for index in pools.indices {
+                for name in ["default_prefixlen", "min_prefixlen", "max_prefixlen"] {
+                    pools[index][name] = pools[index].integer(name).map { .string(String($0)) } ?? .null
+                }
+            }
+        })
 }
 
 enum SubnetPoolRows {

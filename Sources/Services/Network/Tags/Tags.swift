@@ -34,7 +34,7 @@ extension Desk {
 }
 
 extension Resource {
-    func tagEndpoints(_ rules: [Rule]) -> [Endpoint<Network>] {
+    func tagEndpoints(_ rules: [Rule], at path: String) -> [Endpoint<Network>] {
         let access = Access.decided(by: rules)
         let all = path + "/{id}/tags"
         let each = all + "/{tag}"
