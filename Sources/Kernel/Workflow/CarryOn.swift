@@ -63,7 +63,7 @@ private struct Journey<W: Workflow> {
         do throws(Failure) {
             if run.isCancelled { throw Failure(.conflict, "It was cancelled.") }
             guard try await perform(step) else { return try await pause(step) }
-            if index + 1 < steps.count { move(to: steps[index + 1]) } else { run.direction = .done }
+            if let next = next(after: index) { move(to: next) } else { run.direction = .done }
         } catch {
             guard !Task.isCancelled else { throw error }
             if W.insists || step.insists, runner.world.now < run.stepStarted + step.limit {
@@ -83,6 +83,9 @@ private struct Journey<W: Workflow> {
         try await save()
         return true
     }
+
+    /// The next step that there is something to do in. The others are passed over in one go: each would be a save.
+    private func next(after index: Int) -> Step<W>? { steps.dropFirst(index + 1).first { $0.applies(state) } }
 
     private mutating func perform(_ step: Step<W>) async throws(Failure) -> Bool {
         guard step.applies(state) else { return true }

@@ -51,19 +51,23 @@ package struct BlockStorage: Sendable {
     package static let endpoints: [Endpoint<BlockStorage>] = [
         Volume.endpoints, Metadata.endpoints, VolumeAction.endpoints, Snapshot.endpoints, Attachment.endpoints,
         VolumeType.endpoints, QuotaAPI.endpoints, Limits.endpoints, VolumeServiceRow.endpoints, UserMessage.endpoints,
-        Zones.endpoints, Extensions.endpoints,
+        Zones.endpoints, Extensions.endpoints, QoSSpecs.endpoints, Backup.endpoints, Transfer.endpoints,
+        GroupType.endpoints, VolumeGroup.endpoints, GroupSnapshot.endpoints, Pools.endpoints, Manageable.endpoints,
+        DefaultTypes.endpoints, ResourceFilters.endpoints,
     ].flatMap { $0 }
 
     package static let migrations: [Migration] = [
         VolumeType.created, VolumeServiceRow.created, Volume.created, Snapshot.created, Attachment.created,
-        QuotaLimit.created, UserMessage.created, Backup.created, VolumeGroup.created,
+        QuotaLimit.created, UserMessage.created, Backup.created, VolumeGroup.created, QoSSpecs.created,
+        Transfer.created, GroupType.created, GroupSnapshot.created,
     ]
 
     /// Rules that no endpoint is let through by, but handlers ask.
     private static let innerRules: [Rule] = [
         .seeVolumeHost, .seeVolumeProject, .seeVolumeMigration, .createMultiattach, .forceDeleteVolume, .seeExtraSpecs,
         .seeQoSOfType, .readSensitiveSpecs, .seeTypeAccess, .seeSnapshotProgress, .multiattachBootable,
-        .extendAttached, .uploadPublic, .reimageReserved, .showBackup, .showGroup,
+        .extendAttached, .uploadPublic, .reimageReserved, .seeBackupProject, .seeGroupProject, .seeGroupSnapshotProject,
+        .seeGroupSpecs,
     ]
 
     static func workflows(_ tools: VolumeTools) -> [any RunnableKind] {
@@ -71,7 +75,9 @@ package struct BlockStorage: Sendable {
             Runnable(CreateVolume.self, tools), Runnable(DeleteVolume.self, tools),
             Runnable(CreateSnapshot.self, tools), Runnable(DeleteSnapshot.self, tools),
             Runnable(ExtendVolume.self, tools), Runnable(RevertVolume.self, tools), Runnable(UploadVolume.self, tools),
-            Runnable(ReimageVolume.self, tools),
+            Runnable(ReimageVolume.self, tools), Runnable(ManageVolume.self, tools), Runnable(CreateBackup.self, tools),
+            Runnable(DeleteBackup.self, tools), Runnable(RestoreBackup.self, tools),
+            Runnable(ImportBackup.self, tools), Runnable(FollowGroup.self, tools),
         ]
     }
 }

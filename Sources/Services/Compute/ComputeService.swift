@@ -19,6 +19,7 @@ package struct Compute: Sendable {
     let tokens: any TokenIssuer
     let settings: ComputeSettings
     let keys = Pool(name: "keypairs", threads: 1)
+    let documents = ServerDocuments()
 
     /// The services that compute asks.
     package struct Neighbours: Sendable {
@@ -82,6 +83,7 @@ package struct Compute: Sendable {
         Flavor.created, Keypair.created, ComputeHost.created, Server.created, Wishes.added, ComputeHost.countedOn,
         Quota.created, ServerGroup.created, Aggregate.created, ServerEvent.created,
         Server.grown, ServerMigration.created, ConsoleTicket.created, ComputeRole.created,
+        ServerStamp.counted,
     ]
 
     /// What the conductor of this service can carry out.

@@ -226,7 +226,7 @@ extension BlockStorage {
         do throws(Failure) {
             answer = try await tools.neighbours.compute.ask(
                 "GET", "/v2.1/servers/\(server)/os-volume_attachments/\(attachment.volume)",
-                token: try await tools.tokens.serviceToken(), headers: ["OpenStack-API-Version": "compute 2.89"]
+                token: call.caller.token, headers: ["OpenStack-API-Version": "compute 2.89"]
             ).json
         } catch  where error.kind == .notFound {
             return

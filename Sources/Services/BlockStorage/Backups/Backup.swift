@@ -107,7 +107,3 @@ extension Transaction {
         return backup
     }
 }
-
-extension Rule {
-    static let showBackup = Rule("backup:get", "Show a backup", May.reader)
-}

@@ -19,7 +19,7 @@ struct Listing: Sendable {
     var isByProject = true
 
     struct Field: Sendable {
-        enum Kind: Sendable { case text, flag, number, time, pairs }
+        enum Kind: Sendable { case text, flag, number, time, pairs, ignored }
 
         let name: String
         let column: StaticString
@@ -38,6 +38,8 @@ struct Listing: Sendable {
         static func time(_ name: String, _ column: StaticString, since: Microversion) -> Field {
             Field(name: name, column: column, kind: .time, since: since)
         }
+        /// What is no condition but may be said with them.
+        static func ignored(_ name: String) -> Field { Field(name: name, column: "id", kind: .ignored, since: "3.0") }
         static func pairs(_ name: String, _ column: StaticString, since: Microversion = "3.0") -> Field {
             Field(name: name, column: column, kind: .pairs, since: since)
         }
@@ -160,6 +162,7 @@ extension Listing.Field {
             guard let number = Int(value) else { throw .invalid("\(name) must be an integer") }
             return "\(column) = \(number)"
         case .time: return try times(value, column)
+        case .ignored: return "1 = 1"
         case .pairs:
             let conditions = try Pairs.read(value).map { pair in
                 "\(column) \(.like(.containing(Pairs.text(pair.name, pair.value))))" as SQL

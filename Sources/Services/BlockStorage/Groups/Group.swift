@@ -21,8 +21,6 @@ struct VolumeGroup: Record {
     let created: Moment
 }
 
-enum GroupType {}
-
 enum GroupStatus: String, Sendable, SQL.Bindable, CaseIterable {
     case error, available, creating, deleting, deleted, updating
     case inUse = "in-use"
@@ -81,8 +79,4 @@ extension Transaction {
         }
         return id.text
     }
-}
-
-extension Rule {
-    static let showGroup = Rule("group:get", "Show a group", May.reader)
 }

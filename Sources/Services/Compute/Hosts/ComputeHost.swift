@@ -113,6 +113,20 @@ extension Transaction {
         return hosts
     }
 
+    /// How hosts are that aren't up: in the words that clients know, by name.
+    func unwellHosts(at now: Moment, _ settings: ComputeSettings) throws(Failure) -> [String: String] {
+        let pairs = try rows("SELECT name, disabled, forced_down, seen_at FROM compute_host") { row in
+            (
+                try row.text("name"),
+                try row.bool("disabled")
+                    ? "MAINTENANCE"
+                    : try row.bool("forced_down")
+                        ? "DOWN" : now < row.moment("seen_at") + settings.nodePatience ? "UP" : "UNKNOWN"
+            )
+        }
+        return Dictionary(pairs.filter { $0.1 != "UP" }, uniquingKeysWith: { first, _ in first })
+    }
+
     func computeHost(named name: String) throws(Failure) -> ComputeHost {
         guard let host = try computeHosts("compute_host.name = \(name)").first else {
             throw .noSuch("Compute host", name)

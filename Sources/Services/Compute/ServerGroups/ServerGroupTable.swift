@@ -65,7 +65,7 @@ extension Transaction {
     }
 
     func deleteServerGroup(_ id: ID<ServerGroup>) throws(Failure) {
-        try run("UPDATE compute_server SET group_id = NULL WHERE group_id = \(id)")
+        try run("UPDATE compute_server SET group_id = NULL, revision = revision + 1 WHERE group_id = \(id)")
         try run("DELETE FROM compute_server_group WHERE id = \(id)")
     }
 

@@ -49,8 +49,8 @@ extension Rule {
 
 extension Server {
     static func list(_ call: Call<Compute>) async throws(Failure) -> Reply {
-        let page = try await page(call)
-        let view = ServerView(call)
+        let (query, view) = (try ServerQuery(call), ServerView(call))
+        let page: Page<ServerName> = try await call.service.database.read { try $0.servers(query) }
         return .json { json in
             json.array("servers", of: page.things) { server, json in json.object { view.writeBrief(server, to: &$0) } }
             call.writeNext("servers", page.next, at: "/servers", to: &json)
@@ -58,21 +58,30 @@ extension Server {
     }
 
     static func listDetailed(_ call: Call<Compute>) async throws(Failure) -> Reply {
-        let page = try await page(call)
-        let view = ServerView(call)
+        let (query, documents) = (try ServerQuery(call), call.service.documents)
+        let view = try await ServerView.withHosts(call)
+        let kind = view.kind
+        let list = try await call.service.database.read { try $0.serverList(query, documents, as: kind) }
         return .json { json in
-            json.array("servers", of: page.things) { server, json in json.object { view.write(server, to: &$0) } }
-            call.writeNext("servers", page.next, at: "/servers/detail", to: &json)
+            json.array("servers") { json in
+                for (stamp, known) in zip(list.stamps, list.documents) {
+                    if let known {
+                        json.raw(known)
+                    } else if let changed = list.changed[stamp.server] {
+                        let bytes = view.document(changed.server)
+                        documents.keep(bytes, of: changed.stamp, as: kind)
+                        json.raw(bytes)
+                    }
+                }
+            }
+            call.writeNext("servers", list.next, at: "/servers/detail", to: &json)
         }
     }
 
-    private static func page(_ call: Call<Compute>) async throws(Failure) -> Page<Server> {
-        let query = try ServerQuery(call)
-        return try await call.service.database.read { try $0.servers(query) }
-    }
-
     static func show(_ call: Call<Compute>) async throws(Failure) -> Reply {
-        .one(try await call.service.database.read { try $0.server(call.id("server_id"), in: call.scope) }, call)
+        let server = try await call.service.database.read { try $0.server(call.id("server_id"), in: call.scope) }
+        let view = try await ServerView.withHosts(call)
+        return .json { $0.object("server") { view.write(server, to: &$0) } }
     }
 
     static func create(_ call: Call<Compute>) async throws(Failure) -> Reply {
@@ -103,7 +112,7 @@ extension Server {
             try tx.change(call.id("server_id"), in: call.scope, at: now) { server in
                 if let name = body.text("name") { server.name = name.trimmed }
                 if body.has("accessIPv4") { server.accessV4 = body.text("accessIPv4") ?? "" }
-                if body.has("accessIPv6") { server.accessV6 = body.text("accessIPv6") ?? "" }
+                if body.has("accessIPv6") { server.accessV6 = body.text("accessIPv6")?.asAddress ?? "" }
                 if body.has("description") { server.description = body.text("description") }
                 if let hostname = body.text("hostname") { server.hostname = hostname }
                 if let config = body.text("OS-DCF:diskConfig") { server.particulars.diskConfig = config }

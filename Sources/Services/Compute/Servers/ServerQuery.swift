@@ -120,25 +120,37 @@ struct ServerQuery: Sendable {
     }
 }
 
-extension Transaction {
-    func servers(_ query: ServerQuery) throws(Failure) -> Page<Server> {
-        guard let marker = query.marker else {
-            let things: [Server] = try rows(
-                "SELECT * FROM compute_server WHERE \(query.condition) ORDER BY \(query.sort) LIMIT \(query.limit + 1)")
-            return page(things, query.limit)
-        }
-        let ids = try rows("SELECT id FROM compute_server WHERE \(query.condition) ORDER BY \(query.sort)") {
-            row throws(Failure) in try row.text("id")
-        }
-        guard let place = ids.firstIndex(of: marker) else { throw .invalid("marker [\(marker)] not found") }
-        let wanted = Array(ids[(place + 1)...].prefix(query.limit + 1))
-        let things: [Server] = try rows(
-            "SELECT * FROM compute_server WHERE id IN \(SQL.list(wanted)) ORDER BY \(query.sort)")
-        return page(things, query.limit)
-    }
+/// As much of a server's row as somebody needs.
+protocol ServerPart: Record {
+    static var columns: SQL { get }
+    var server: ID<Server> { get }
+}
 
-    private func page(_ things: [Server], _ limit: Int) -> Page<Server> {
-        let page = Array(things.prefix(limit))
-        return Page(things: page, next: things.count > limit ? page.last?.id.text : nil)
+/// What a server is called.
+struct ServerName: ServerPart {
+    static let columns: SQL = "id, name"
+
+    let server: ID<Server>
+    let name: String
+
+    init(_ row: borrowing Row) throws(Failure) {
+        server = try row.id("id")
+        name = try row.text("name")
+    }
+}
+
+extension Transaction {
+    func servers<Part: ServerPart>(_ query: ServerQuery) throws(Failure) -> Page<Part> {
+        let limit: SQL = query.marker == nil ? "LIMIT \(query.limit + 1)" : ""
+        var parts: [Part] = try rows(
+            "SELECT \(Part.columns) FROM compute_server WHERE \(query.condition) ORDER BY \(query.sort) \(limit)")
+        if let marker = query.marker {
+            guard let place = parts.firstIndex(where: { $0.server.text == marker }) else {
+                throw .invalid("marker [\(marker)] not found")
+            }
+            parts.removeSubrange(...place)
+        }
+        let things = Array(parts.prefix(query.limit))
+        return Page(things: things, next: parts.count > query.limit ? things.last?.server.text : nil)
     }
 }

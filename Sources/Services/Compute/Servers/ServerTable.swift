@@ -172,7 +172,7 @@ extension Transaction {
     func update(_ server: Server, at now: Moment) throws(Failure) {
         try run(
             """
-            UPDATE compute_server SET name = \(server.name), hostname = \(server.hostname),
+            UPDATE compute_server SET revision = revision + 1, name = \(server.name), hostname = \(server.hostname),
                 state = \(server.state.rawValue), task = \(server.task?.rawValue), power = \(server.power.rawValue),
                 host = \(server.host), zone = \(server.zone), metadata = \(JSON.object(server.metadata).text),
                 description = \(server.description), locked = \(server.isLocked), locked_reason = \(server.lockedReason),

@@ -2,6 +2,7 @@ import API
 import Base
 import Contracts
 import Policy
+import SQL
 
 /// What a caller may see of servers, asked once for a whole list.
 struct ServerView: Sendable {
@@ -9,18 +10,51 @@ struct ServerView: Sendable {
     let links: Links
     let showsHost: Bool
     let showsExtraSpecs: Bool
+    /// The answer to a rebuild has the user's data under another name.
+    var hidesUserData = false
+    /// How hosts are that aren't up, for who may know.
+    let unwell: [String: String]
 
-    init(_ call: Call<Compute>) {
+    /// All that makes one view differ from another.
+    struct Kind: Hashable {
+        let version: Microversion
+        let base: String
+        let showsHost: Bool
+        let showsExtraSpecs: Bool
+        let unwell: [String: String]
+    }
+
+    var kind: Kind {
+        Kind(
+            version: version, base: links.base, showsHost: showsHost, showsExtraSpecs: showsExtraSpecs, unwell: unwell)
+    }
+
+    /// With the state of the servers' hosts, where it is shown.
+    static func withHosts(_ call: Call<Compute>) async throws(Failure) -> ServerView {
+        let view = ServerView(call)
+        guard view.showsHost, view.version >= "2.16" else { return view }
+        let (now, settings) = (call.service.world.now, call.service.settings)
+        return ServerView(call, unwell: try await call.service.database.read { try $0.unwellHosts(at: now, settings) })
+    }
+
+    init(_ call: Call<Compute>, unwell: [String: String] = [:]) {
+        self.unwell = unwell
         version = call.version
         links = Links(call)
         showsHost = call.allows(.seeServerHost, of: call.ownTarget)
         showsExtraSpecs = call.allows(.seeServerFlavorSpecs, of: call.ownTarget)
     }
 
-    func writeBrief(_ server: Server, to json: inout JSONWriter) {
-        json.put("id", server.id)
+    func writeBrief(_ server: ServerName, to json: inout JSONWriter) {
+        json.put("id", server.server)
         json.put("name", server.name)
-        links.write(to: &json, "servers", server.id.text)
+        links.write(to: &json, "servers", server.server.text)
+    }
+
+    func document(_ server: Server) -> [UInt8] {
+        var json = JSONWriter(capacity: 2_048)
+        json.object { write(server, to: &$0) }
+        return json.finish()
     }
 
     func write(_ server: Server, to json: inout JSONWriter) {
@@ -130,7 +164,7 @@ struct ServerView: Sendable {
         json.put("OS-EXT-SRV-ATTR:kernel_id", "")
         json.put("OS-EXT-SRV-ATTR:ramdisk_id", "")
         json.put("OS-EXT-SRV-ATTR:root_device_name", "/dev/vda")
-        json.put("OS-EXT-SRV-ATTR:user_data", server.userData)
+        if !hidesUserData { json.put("OS-EXT-SRV-ATTR:user_data", server.userData) }
     }
 
     private func write(_ fault: Server.Fault, to json: inout JSONWriter) {
@@ -144,7 +178,7 @@ struct ServerView: Sendable {
     /// What microversions have added, in their order.
     private func writeNewer(_ server: Server, to json: inout JSONWriter) {
         if version >= "2.9" { json.put("locked", server.isLocked) }
-        if version >= "2.16", showsHost { json.put("host_status", server.host == nil ? "" : "UP") }
+        if version >= "2.16", showsHost { json.put("host_status", server.host.map { unwell[$0] ?? "UP" } ?? "") }
         if version >= "2.19" { json.put("description", server.description) }
         if version >= "2.26" { json.put("tags", server.tags) }
         if version >= "2.63" {

@@ -1,11 +1,14 @@
 import API
 import Base
+import Contracts
 import HTTP
 import SQL
 
 /// What compute asks of the block storage service, with the token of whoever the volumes belong to.
 struct VolumeDesk: Sendable {
     let service: Neighbour
+    /// With what compute shows who asks, where a user alone may not: to take a volume from a server that uses it.
+    var tokens: (any TokenIssuer)?
 
     private static let version: HTTPHeaders = ["OpenStack-API-Version": "volume 3.44"]
 
@@ -73,9 +76,13 @@ struct VolumeDesk: Sendable {
     }
 
     func leave(_ attachment: String, token: String) async throws(Failure) {
-        do throws(Failure) { _ = try await ask("DELETE", "/attachments/\(attachment)", token: token) } catch
-            where error.kind == .notFound
-        { return }
+        var headers = VolumeDesk.version
+        if let tokens { headers.append("X-Service-Token", try await tokens.serviceToken()) }
+        do throws(Failure) {
+            _ = try await service.ask("DELETE", "/v3/attachments/\(attachment)", token: token, headers: headers)
+        } catch {
+            guard error.kind == .notFound else { throw error }
+        }
     }
 
     func delete(_ id: String, token: String) async throws(Failure) {
@@ -86,7 +93,7 @@ struct VolumeDesk: Sendable {
 }
 
 extension ServerTools {
-    var volumeDesk: VolumeDesk { VolumeDesk(service: neighbours.volume) }
+    var volumeDesk: VolumeDesk { VolumeDesk(service: neighbours.volume, tokens: tokens) }
 
     /// Lets go of all of a server's volumes, and deletes those that go with it.
     func leaveVolumes(of server: Server) async throws(Failure) {
