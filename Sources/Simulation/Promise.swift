@@ -35,7 +35,9 @@ struct Promise: Sendable {
         Promise(name: "what is held is held by a server that is there") { sight in
             let ids = Set(sight.servers.map(\.id))
             // While a server has two sizes, its migration holds the one that it may go back to.
-            let strays = sight.allocations.filter { !ids.contains($0.consumer) && !sight.migrations.contains($0.consumer) }
+            let strays = sight.allocations.filter {
+                !ids.contains($0.consumer) && !sight.migrations.contains($0.consumer)
+            }
             let without = sight.servers.filter { server in
                 server.hasHost && !sight.allocations.contains { $0.consumer == server.id && $0.host == server.host }
             }

@@ -117,7 +117,9 @@ extension Transaction {
             SELECT * FROM compute_server WHERE id IN \(SQL.list(guests))
                 AND (state = 'deleted' OR task IS NULL AND host <> \(report.host))
             """)
-        return servers.filter { $0.state == .deleted || $0.particulars.before == nil && $0.particulars.headedFor == nil }
+        return servers.filter {
+            $0.state == .deleted || $0.particulars.before == nil && $0.particulars.headedFor == nil
+        }
     }
 
     /// A server whose guest was switched off, or died, is not shown as running. What is being worked on is left alone.
