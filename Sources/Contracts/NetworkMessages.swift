@@ -210,6 +210,37 @@ package struct WirePort: JSONCoded, Equatable {
         }
     }
 
+    /// How much may go one way.
+    package struct Limit: JSONCoded, Hashable {
+        package enum Unit: String, Sendable { case bytes, packets }
+
+        package let isIngress: Bool
+        package let unit: Unit
+        package let perSecond: Int
+        package let burst: Int
+
+        package init(isIngress: Bool, unit: Unit, perSecond: Int, burst: Int) {
+            self.isIngress = isIngress
+            self.unit = unit
+            self.perSecond = perSecond
+            self.burst = burst
+        }
+
+        package init(_ json: JSON) throws(Failure) {
+            isIngress = try json.flag("ingress")
+            unit = Unit(rawValue: try json.text("unit")) ?? .bytes
+            perSecond = try json.number("per_second")
+            burst = try json.number("burst")
+        }
+
+        package var json: JSON {
+            [
+                "ingress": .bool(isIngress), "unit": .string(unit.rawValue), "per_second": JSON(perSecond),
+                "burst": JSON(burst),
+            ]
+        }
+    }
+
     package let id: String
     package let network: String
     package let mac: String
@@ -223,6 +254,9 @@ package struct WirePort: JSONCoded, Equatable {
     package let pairs: [Pair]
     package let options: [Option]
     package let isActive: Bool
+    /// What its policy says of how its traffic goes.
+    package var limits: [Limit] = []
+    package var mark: Int?
 
     package init(
         id: String, network: String, mac: String, fixed: [Fixed], device: String, owner: String, host: String,
@@ -251,6 +285,8 @@ package struct WirePort: JSONCoded, Equatable {
             isFiltered: try json.flag("filtered"), groups: json["groups"]?.array?.compactMap(\.string) ?? [],
             pairs: try json.list("pairs", of: Pair.init), options: try json.list("options", of: Option.init),
             isActive: try json.flag("active"))
+        limits = try json.list("limits", of: Limit.init)
+        mark = json["mark"]?.integer.map { Int($0) }
     }
 
     package var json: JSON {
@@ -259,6 +295,7 @@ package struct WirePort: JSONCoded, Equatable {
             "device": .string(device), "owner": .string(owner), "host": .string(host), "up": .bool(isUp),
             "filtered": .bool(isFiltered), "groups": JSON(groups), "pairs": JSON(list: pairs),
             "options": JSON(list: options), "active": .bool(isActive),
+            "limits": JSON(list: limits), "mark": JSON(mark),
         ]
     }
 }

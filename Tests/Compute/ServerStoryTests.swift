@@ -108,3 +108,13 @@ import Testing
         }
     }
 }
+
+@Suite struct ServerAddressTests {
+    @Test func anAddressIsShownInItsOneSpelling() async throws {
+        let talk = try await ComputeTalk()
+        let id = try await talk.server()
+        let change: JSON = ["server": ["accessIPv6": "0000:0000:0000:0000:0000:babe:220.12.22.2"]]
+        let changed = await talk.send("PUT", "/servers/\(id)", change, as: .member)
+        #expect(changed["server"]?["accessIPv6"] == "::babe:dc0c:1602")
+    }
+}

@@ -86,3 +86,34 @@ import Testing
         #expect(try await MetadataDoor.response("/latest/user-data", files).collect(limit: 10) == [255, 0])
     }
 }
+
+@Suite struct SpeedTests {
+    @Test func aPolicysLimitsAndMarkAreRulesOfTheGuestsOwn() {
+        var cloud = Example.cloud
+        cloud.ports[0].limits = [
+            WirePort.Limit(isIngress: false, unit: .bytes, perSecond: 125_000, burst: 100_000),
+            WirePort.Limit(isIngress: true, unit: .packets, perSecond: 1_000, burst: 800),
+        ]
+        cloud.ports[0].mark = 10
+        let rules = Filter(cloud, host: "here", table: "t").text().rules
+        let name = "\"tapaaaaaaaa-11\""
+        #expect(rules.contains("iifname \(name) limit rate over 125000 bytes/second burst 100000 bytes drop"))
+        #expect(rules.contains("oifname \(name) limit rate over 1000/second burst 800 packets drop"))
+        #expect(rules.contains("iifname \(name) ether type ip ip dscp set 10"))
+        #expect(!Filter(Example.cloud, host: "here", table: "t").text().rules.contains("chain speed"))
+    }
+
+    @Test func aForwardedPortLeadsInside() throws {
+        var router = Example.cloud.routers[0]
+        router.forwardings = [
+            WireRouter.Forwarding(
+                outside: "203.0.113.9", transport: "tcp", outsidePort: 2_222, inside: "10.7.0.3", insidePort: 22)
+        ]
+        let text = Translation(router: router, ports: Array(Example.cloud.ports.dropFirst(2))).text().rules
+        #expect(text.contains("ip daddr 203.0.113.9 tcp dport 2222 dnat to 10.7.0.3:22"))
+        var cloud = Example.cloud
+        cloud.routers[0] = router
+        let space = try #require(Example.layout(cloud).spaces.first { $0.isRouter })
+        #expect(space.pairs.contains { $0.addresses.contains("203.0.113.9/32") })
+    }
+}

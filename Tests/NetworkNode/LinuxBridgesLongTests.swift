@@ -51,6 +51,43 @@ struct LinuxBridgesLongTests {
         }
     }
 
+    /// Half of what is sent at once is more than may pass.
+    @Test func aLimitedGuestIsHeardLessOften() async throws {
+        try await Wired.with { wired in
+            try await wired.converge()
+            _ = await wired.askForAddress("a")
+            _ = await wired.askForAddress("b")
+            #expect(await wired.reaches("a", wired.address("b")))
+            wired.cloud.ports[0].limits = [
+                WirePort.Limit(isIngress: false, unit: .packets, perSecond: 1, burst: 2)
+            ]
+            try await wired.converge()
+            var answers = 0
+            for _ in 0..<10 where await wired.reaches("a", wired.address("b"), patience: "1") { answers += 1 }
+            #expect(answers < 10)
+            wired.cloud.ports[0].limits = []
+            try await wired.converge()
+            #expect(await wired.reaches("a", wired.address("b")))
+        }
+    }
+
+    @Test func aForwardedPortLeadsToItsGuest() async throws {
+        try await Wired.with { wired in
+            let ssh = WireGroup.Rule(
+                isIngress: true, family: 4, transport: "tcp", low: 8_022, high: 8_022, prefix: nil, group: nil)
+            wired.cloud.groups[0].rules.append(ssh)
+            wired.cloud.routers[0].floating = []
+            wired.cloud.routers[0].forwardings = [
+                WireRouter.Forwarding(
+                    outside: "198.18.77.20", transport: "tcp", outsidePort: 2_222, inside: wired.address("a"),
+                    insidePort: 8_022)
+            ]
+            try await wired.converge()
+            _ = await wired.askForAddress("a")
+            #expect(await wired.greets("a", at: 8_022, through: "198.18.77.20", port: 2_222))
+        }
+    }
+
     @Test func whoComesAfterFindsEverythingAndDropsNothing() async throws {
         try await Wired.with { wired in
             try await wired.converge()
@@ -212,8 +249,18 @@ final class Wired {
         return words.firstIndex(of: "ADDRESS").map { String(words[$0 + 1]) } ?? ""
     }
 
-    func reaches(_ guest: String, _ address: String) async -> Bool {
-        await inside(guest, "busybox", "ping", "-c", "1", "-W", "2", address)?.status == 0
+    func reaches(_ guest: String, _ address: String, patience: String = "2") async -> Bool {
+        await inside(guest, "busybox", "ping", "-c", "1", "-W", patience, address)?.status == 0
+    }
+
+    /// Whether what a guest says at a port of its own is heard at another one outside.
+    func greets(_ guest: String, at port: Int, through address: String, port outside: Int) async -> Bool {
+        let program = "(echo hello | timeout 10 busybox nc -l -p \(port)) >/dev/null 2>&1 </dev/null &"
+        _ = await inside(guest, "sh", "-c", program)
+        let listen =
+            "for i in 1 2 3 4 5 6; do busybox nc -w 2 \(address) \(outside) </dev/null && break; sleep 0.5; done"
+        let heard = await run("timeout", "9", "sh", "-c", listen)
+        return heard.contains("hello")
     }
 
     func isReachable(_ address: String) async -> Bool {

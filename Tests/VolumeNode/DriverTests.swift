@@ -33,6 +33,14 @@ import Testing
         }
     }
 
+    @Test(arguments: kinds) func anEmptyStoreHasRoom(_ kind: String) async throws {
+        try await with(kind) { driver in
+            let capacity = try await driver.capacity()
+            #expect(capacity.totalGB > 0)
+            #expect((1...capacity.totalGB).contains(capacity.freeGB))
+        }
+    }
+
     @Test(arguments: kinds) func whatIsRemovedTwiceIsGone(_ kind: String) async throws {
         try await with(kind) { driver in
             _ = try await driver.ensureVolume(volume, bytes: Self.gigabyte, .nothing, anew: false)

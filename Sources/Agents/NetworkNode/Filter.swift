@@ -15,25 +15,29 @@ struct Filter {
 
     private let networks: [WireNetwork]
     private let ports: [WirePort]
+    /// Those whose policy says how their traffic goes.
+    private let governed: [WirePort]
     private let groups: [String: WireGroup]
 
     init(_ desired: HostNetwork, host: String, table: String) {
         self.table = table
         networks = desired.networks.sorted { $0.id < $1.id }
-        ports = desired.ports.filter { $0.host == host && $0.kind == .guest && $0.isFiltered }.sorted { $0.id < $1.id }
+        let guests = desired.ports.filter { $0.host == host && $0.kind == .guest }.sorted { $0.id < $1.id }
+        ports = guests.filter(\.isFiltered)
+        governed = guests.filter { !$0.limits.isEmpty || $0.mark != nil }
         groups = Dictionary(uniqueKeysWithValues: desired.groups.map { ($0.id, $0) })
     }
 
     /// The rules, and the name of the chain by which they are found to be loaded already.
     func text() -> (rules: String, revision: String) {
-        let body = connections + bridge
+        let body = connections + bridge + speed
         let revision = "rev_" + fingerprintText(body.joined(separator: "\n"))
         var lines: [String] = []
         for family in ["inet", "bridge"] {
             lines += ["table \(family) \(table) {}", "delete table \(family) \(table)"]
         }
         lines += ["table inet \(table) {"] + connections + ["}"]
-        lines += ["table bridge \(table) {", "chain \(revision) {", "}"] + bridge + ["}", ""]
+        lines += ["table bridge \(table) {", "chain \(revision) {", "}"] + bridge + speed + ["}", ""]
         return (lines.joined(separator: "\n"), revision)
     }
 
@@ -64,6 +68,30 @@ struct Filter {
             zones[network] = zone
         }
         return zones
+    }
+
+    // MARK: Speed
+
+    private var speed: [String] {
+        guard !governed.isEmpty else { return [] }
+        var lines = ["chain speed {", "type filter hook forward priority 10; policy accept;"]
+        for port in governed {
+            let name = "\"\(Names.tap(port.id))\""
+            for limit in port.limits {
+                let side = limit.isIngress ? "oifname" : "iifname"
+                let amount =
+                    limit.unit == .bytes
+                    ? "\(limit.perSecond) bytes/second burst \(limit.burst) bytes"
+                    : "\(limit.perSecond)/second burst \(limit.burst) packets"
+                lines.append(
+                    limit.perSecond == 0 ? "\(side) \(name) drop" : "\(side) \(name) limit rate over \(amount) drop")
+            }
+            if let mark = port.mark {
+                lines.append("iifname \(name) ether type ip ip dscp set \(mark)")
+                lines.append("iifname \(name) ether type ip6 ip6 dscp set \(mark)")
+            }
+        }
+        return lines + ["}"]
     }
 
     // MARK: Ports

@@ -59,7 +59,7 @@ package struct BlockStorage: Sendable {
     package static let migrations: [Migration] = [
         VolumeType.created, VolumeServiceRow.created, Volume.created, Snapshot.created, Attachment.created,
         QuotaLimit.created, UserMessage.created, Backup.created, VolumeGroup.created, QoSSpecs.created,
-        Transfer.created, GroupType.created, GroupSnapshot.created,
+        Transfer.created, GroupType.created, GroupSnapshot.created, Backup.keepsMore, Volume.saysReadOnly,
     ]
 
     /// Rules that no endpoint is let through by, but handlers ask.

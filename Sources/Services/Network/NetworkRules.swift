@@ -61,8 +61,10 @@ extension Rule {
             rule:admin_only
             """,
             """
+            create_router:ha get_router:ha update_router:ha create_router:distributed get_router:distributed update_router:distributed \
             create_address_scope:shared update_address_scope:shared create_agent get_agent update_agent \
-            delete_agent create_network:shared create_network:router:external create_network:is_default \
+            get_dhcp-networks create_dhcp-network delete_dhcp-network get_dhcp-agents get_l3-routers create_l3-router \
+            delete_l3-router get_l3-agents delete_agent create_network:shared create_network:router:external create_network:is_default \
             create_network:provider:network_type create_network:provider:physical_network \
             create_network:provider:segmentation_id get_network:provider:network_type \
             get_network:provider:physical_network get_network:provider:segmentation_id update_network:shared \

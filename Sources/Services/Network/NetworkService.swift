@@ -39,7 +39,8 @@ package struct Network: Sendable {
     static let endpoints: [Endpoint<Network>] =
         resources.flatMap(\.endpoints) + RouterInterfaces.endpoints + SubnetPoolPrefixes.endpoints + Quotas.endpoints
         + AvailabilityZones.endpoints
-        + AddressAvailability.endpoints + Extensions.endpoints + PortForwardingRows.endpoints + QoSRuleKind.endpoints
+        + AddressAvailability.endpoints + Extensions.endpoints + PortForwardingRows.endpoints + AgentDuties.endpoints
+        + QoSRuleKind.endpoints
         + Trunks.endpoints
 
     package static let migrations: [Migration] = [
@@ -47,6 +48,7 @@ package struct Network: Sendable {
         PortRows.created, Addresses.created, SecurityGroupRows.created, SecurityGroupRuleRows.created,
         RouterRows.created, FloatingIPRows.created, AddressScopeRows.created, SubnetPoolRows.created,
         AgentRows.created, MeteringRows.created, QoSRows.created, TrunkRows.created, PortForwardingRows.created,
+        AgentDuties.created, RouterRows.distributed,
         PortNames.added,
     ]
 }

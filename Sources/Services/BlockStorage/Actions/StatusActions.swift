@@ -32,6 +32,7 @@ enum StatusActions {
                         + " \(volume.status.rawValue).")
             }
             volume.isReadOnly = body["readonly"]?.looseBool ?? false
+            volume.isReadOnlySaid = true
         },
         VolumeAction("os-unmanage", may: .unmanageVolume) { call, id, scope, _ throws(Failure) in
             try await call.service.database.write { tx in

@@ -28,6 +28,8 @@ struct Backup: Record {
     var restoredTo: String?
     /// Under what id its bytes are stored: its own, unless its record was brought in from elsewhere.
     let storedID: String
+    /// What the volume was besides its bytes: its metadata, whether a server can start from it, from what image it is.
+    let kept: JSON
     /// Of when the data is.
     let dataTime: Moment
     let created: Moment
@@ -71,6 +73,9 @@ extension Backup {
         """,
         "CREATE INDEX volume_backup_by_project ON volume_backup (project_id)")
 
+    static let keepsMore = Migration(
+        "keep with a backup what its volume was", "ALTER TABLE volume_backup ADD COLUMN kept MEDIUMTEXT")
+
     init(_ row: borrowing Row) throws(Failure) {
         self.init(
             id: try row.id("id"), project: try row.text("project_id"), user: try row.text("user_id"),
@@ -80,7 +85,8 @@ extension Backup {
             container: try row.optionalText("container"), failReason: try row.optionalText("fail_reason"),
             metadata: try row.object("metadata"), volumeHost: try row.optionalText("volume_host"),
             host: try row.text("host"), zone: try row.text("zone"), restoredTo: try row.optionalText("restored_to"),
-            storedID: try row.text("stored_id"), dataTime: try row.moment("data_at"),
+            storedID: try row.text("stored_id"), kept: try row.optionalObject("kept").map { .object($0) } ?? .null,
+            dataTime: try row.moment("data_at"),
             created: try row.moment("created_at"), updated: try row.optionalMoment("updated_at"))
     }
 

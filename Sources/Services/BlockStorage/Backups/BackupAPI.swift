@@ -159,7 +159,7 @@ extension Backup {
                     throw Failure.invalidVolume("Backing up an in-use volume must use the force flag.")
                 }
             }
-            let parent = isIncremental ? try tx.latestBackup(of: volume.id) : nil
+            let parent = isIncremental ? try tx.latestBackup(of: volume.id, in: call.project) : nil
             guard !isIncremental || parent != nil else {
                 throw Failure.invalid(
                     "Invalid backup: No backups available to do an incremental backup. Do a full backup before doing an"
@@ -176,7 +176,7 @@ extension Backup {
                 description: body.name("description"), volume: volume.id, snapshot: snapshot?.id.text,
                 parent: parent?.id, status: .creating, size: volume.size, container: body.text("container"),
                 failReason: nil, metadata: body["metadata"]?.object ?? JSON.Object(), volumeHost: host,
-                host: Place(host).node, zone: volume.zone, restoredTo: nil, storedID: id.text,
+                host: Place(host).node, zone: volume.zone, restoredTo: nil, storedID: id.text, kept: volume.kept,
                 dataTime: snapshot?.created ?? world.now, created: world.now, updated: nil)
             try tx.insert(backup)
             if snapshot == nil {
@@ -305,12 +305,13 @@ extension Backup {
             "description": JSON(backup.description), "host": JSON(backup.volumeHost),
             "parent_id": JSON(backup.parent), "zone": .string(backup.zone),
             "data_at": .integer(backup.dataTime.microseconds), "metadata": .object(backup.metadata),
-            "container": JSON(backup.container),
+            "container": JSON(backup.container), "kept": backup.kept,
         ]
         let url = Base64.standard.text(Array(record.text.utf8))
         return .json { json in
             json.object("backup-record") {
-                $0.put("backup_service", "martlet")
+                // Clients know a backup's record by the kind of service that made it.
+                $0.put("backup_service", "cinder.backup.drivers.posix.PosixBackupDriver")
                 $0.put("backup_url", url)
             }
         }
@@ -335,7 +336,7 @@ extension Backup {
                 container: record["container"]?.string, failReason: nil,
                 metadata: record["metadata"]?.object ?? JSON.Object(), volumeHost: record["host"]?.string,
                 host: Place(record["host"]?.string ?? "").node, zone: record["zone"]?.string ?? settings.defaultZone,
-                restoredTo: nil, storedID: stored,
+                restoredTo: nil, storedID: stored, kept: record["kept"] ?? .null,
                 dataTime: Moment(microseconds: record["data_at"]?.integer ?? 0), created: world.now, updated: nil)
             try tx.insert(backup)
             try service.runner.start(ImportBackup.self, about: id, CreateBackup.State(backup: backup.id), tx)
@@ -384,6 +385,16 @@ extension BlockStorage {
     }
 }
 
+extension Volume {
+    /// What a backup keeps besides the bytes.
+    fileprivate var kept: JSON {
+        [
+            "metadata": .object(metadata), "bootable": .bool(isBootable),
+            "image": imageMetadata.map { .object($0) } ?? .null,
+        ]
+    }
+}
+
 extension Transaction {
     func insert(_ backup: Backup) throws(Failure) {
         try insert(
@@ -394,7 +405,8 @@ extension Transaction {
                 "parent_id": backup.parent, "status": backup.status, "size": backup.size,
                 "container": backup.container, "metadata": backup.metadata.storedText,
                 "volume_host": backup.volumeHost, "host": backup.host, "zone": backup.zone,
-                "stored_id": backup.storedID, "data_at": backup.dataTime, "created_at": backup.created,
+                "stored_id": backup.storedID, "kept": backup.kept.text, "data_at": backup.dataTime,
+                "created_at": backup.created,
             ])
     }
 
@@ -415,11 +427,11 @@ extension Transaction {
         return backup
     }
 
-    /// What the next incremental backup of a volume builds upon.
-    fileprivate func latestBackup(of volume: ID<Volume>) throws(Failure) -> Backup? {
+    /// What the next incremental backup of a volume builds upon: one of the same project's.
+    fileprivate func latestBackup(of volume: ID<Volume>, in project: String) throws(Failure) -> Backup? {
         try row(
             """
-            SELECT * FROM volume_backup WHERE volume_id = \(volume) AND status IN ('available', 'creating', 'restoring')
+            SELECT * FROM volume_backup WHERE volume_id = \(volume) AND project_id = \(project) AND status IN ('available', 'creating', 'restoring')
             ORDER BY data_at DESC, position DESC LIMIT 1
             """)
     }

@@ -141,6 +141,16 @@ enum RestoreBackup: Workflow {
     }
 
     private static func finish(_ tools: VolumeTools, _ state: inout State) async throws {
+        let (id, backup, now) = (state.volume, state.backup, tools.world.now)
+        try await tools.database.write { tx in
+            let kept = try tx.backup(backup).kept
+            try tx.change(id, at: now) { volume in
+                guard volume.status == .restoringBackup else { return }
+                volume.metadata = volume.metadata.merging(kept["metadata"]?.object ?? JSON.Object())
+                volume.isBootable = kept["bootable"]?.bool ?? volume.isBootable
+                volume.imageMetadata = kept["image"]?.object ?? volume.imageMetadata
+            }
+        }
         _ = try await settle(tools, state, .available)
     }
 

@@ -68,12 +68,13 @@ enum TypeEncryption {
                 .init(name: "deleted", value: false),
             ])
         }
-        return echo(body)
+        return echo(body, [("volume_type_id", call["type_id"]), ("encryption_id", id)])
     }
 
-    private static func echo(_ body: JSON.Object) -> Reply {
+    private static func echo(_ body: JSON.Object, _ ids: [(name: String, id: String)] = []) -> Reply {
         .json { json in
             json.object("encryption") { json in
+                for (name, id) in ids { json.put(name, id) }
                 for member in body.members {
                     let isSize = member.name == "key_size"
                     json.put(member.name, isSize ? JSON(body.integer("key_size")) : member.value)

@@ -27,6 +27,8 @@ struct Volume: Sendable {
     var isBootable: Bool
     var isMultiattach: Bool
     var isReadOnly: Bool
+    /// Whether anybody ever said so or otherwise.
+    var isReadOnlySaid = false
     var countsForQuota: Bool
     var metadata: JSON.Object
     /// What the image that it was made from says of itself; nil where there was none.

@@ -190,6 +190,10 @@ extension BlockStorage {
             try tx.setStatus(snapshot.id, .deleting, at: now)
         }
         guard try !tx.hasRuns(of: DeleteVolume.name, about: volume.id.text) else { return }
+        // What found no place has left nothing anywhere.
+        if volume.host == nil, try !tx.hasRuns(of: CreateVolume.name, about: volume.id.text) {
+            return try tx.forget(volume.id)
+        }
         var changed = volume
         changed.status = .deleting
         changed.previousStatus = nil

@@ -40,6 +40,10 @@ extension Volume: Record {
         "CREATE INDEX volume_volume_by_project ON volume_volume (project_id)",
         "CREATE INDEX volume_volume_by_host ON volume_volume (host)")
 
+    static let saysReadOnly = Migration(
+        "note whether a volume was said to be read-only",
+        "ALTER TABLE volume_volume ADD COLUMN read_only_said BOOLEAN NOT NULL DEFAULT 0")
+
     init(_ row: borrowing Row) throws(Failure) {
         self.init(
             id: try row.id("id"), project: try row.text("project_id"), user: try row.text("user_id"),
@@ -51,7 +55,8 @@ extension Volume: Record {
             typeName: try row.optionalText("type_name") ?? "", host: try row.optionalText("host"),
             snapshot: try row.optionalText("snapshot_id"), source: try row.optionalText("source_id"),
             isBootable: try row.bool("bootable"), isMultiattach: try row.bool("multiattach"),
-            isReadOnly: try row.bool("read_only"), countsForQuota: try row.bool("counts"),
+            isReadOnly: try row.bool("read_only"), isReadOnlySaid: try row.bool("read_only_said"),
+            countsForQuota: try row.bool("counts"),
             metadata: try row.object("metadata"), imageMetadata: try row.optionalObject("image_metadata"),
             group: try row.optionalText("group_id"), created: try row.moment("created_at"),
             updated: try row.optionalMoment("updated_at"))
@@ -124,7 +129,7 @@ extension Transaction {
                 migration_status = \(volume.migrationStatus), attach_status = \(volume.attachStatus),
                 zone = \(volume.zone), type_id = \(volume.type), host = \(volume.host),
                 bootable = \(volume.isBootable), multiattach = \(volume.isMultiattach),
-                read_only = \(volume.isReadOnly), metadata = \(volume.metadata.storedText),
+                read_only = \(volume.isReadOnly), read_only_said = \(volume.isReadOnlySaid), metadata = \(volume.metadata.storedText),
                 image_metadata = \(volume.imageMetadata?.storedText), group_id = \(volume.group), updated_at = \(now)
             WHERE id = \(volume.id)
             """)

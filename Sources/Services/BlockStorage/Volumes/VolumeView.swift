@@ -48,7 +48,7 @@ struct VolumeView: Sendable {
         json.put("snapshot_id", volume.snapshot)
         json.put("source_volid", volume.source)
         var metadata = volume.metadata
-        if volume.isReadOnly { metadata["readonly"] = "True" }
+        if volume.isReadOnlySaid { metadata["readonly"] = volume.isReadOnly ? "True" : "False" }
         json.put("metadata", .object(metadata))
         call.writeLinks("volumes", volume.id.text, to: &json)
         json.put("user_id", volume.user)

@@ -29,7 +29,7 @@ enum RebuildServer: Workflow {
     }
 
     static let steps: [Step<RebuildServer>] = [
-        Step("take the old guest away", limit: .seconds(600), dismantle),
+        Step("take the old guest away", limit: .seconds(600), insists: true, dismantle),
         Step("make the new guest", limit: .seconds(1_200), make),
         Step("switch it off again", when: \.wasStopped, stop),
         Step("say that it is there", finish),
@@ -143,14 +143,14 @@ extension RebuildServer {
                 server.particulars.before = Particulars.Before(server)
             },
             { RebuildServer.State(server: id, wasStopped: $0.state == .stopped) })
-        let view = ServerView(call)
+        var view = ServerView(call)
+        view.hidesUserData = true
+        let shown = view
         let password = body.text("adminPass") ?? CreateServer.password(call)
         return .json(202, headers: ["Location": call.link("/v2.1/servers/\(id)")]) { json in
             json.object("server") { json in
-                view.write(begun.server, to: &json)
-                if call.version >= "2.57", !view.showsHost || call.version < "2.3" {
-                    json.put("user_data", begun.server.userData)
-                }
+                shown.write(begun.server, to: &json)
+                if call.version >= "2.57" { json.put("user_data", begun.server.userData) }
                 json.put("adminPass", password)
             }
         }
@@ -169,8 +169,8 @@ extension Server {
             }
             self.metadata = metadata
         }
-        if let address = body.text("accessIPv4") { accessV4 = address }
-        if let address = body.text("accessIPv6") { accessV6 = address }
+        if let address = body.text("accessIPv4") { accessV4 = address.asAddress }
+        if let address = body.text("accessIPv6") { accessV6 = address.asAddress }
         if body.has("description") { description = body.text("description") }
         if body.has("user_data") { userData = body.text("user_data") }
         if let hostname = body.text("hostname") { self.hostname = hostname }

@@ -236,7 +236,7 @@ struct CreateServer: Sendable {
                 userData: body.text("user_data"), metadata: body["metadata"]?.object ?? JSON.Object(),
                 hasConfigDrive: body.boolean("config_drive") ?? false, description: body.text("description"),
                 isLocked: false, lockedReason: nil, accessV4: body.text("accessIPv4") ?? "",
-                accessV6: body.text("accessIPv6") ?? "", networks: networks, interfaces: [],
+                accessV6: body.text("accessIPv6")?.asAddress ?? "", networks: networks, interfaces: [],
                 securityGroups: securityGroups, tags: body["tags"]?.array?.compactMap(\.string) ?? [], fault: nil,
                 reservation: reservation, launchIndex: index, wishes: wishes, created: now, updated: now, launched: nil,
                 terminated: nil

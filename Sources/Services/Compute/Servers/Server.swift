@@ -194,3 +194,8 @@ struct Interface: JSONCoded, Hashable {
         ]
     }
 }
+
+extension String {
+    /// An address in the one spelling that it is stored in; what is none stays as it is.
+    var asAddress: String { IPAddress(self)?.description ?? self }
+}

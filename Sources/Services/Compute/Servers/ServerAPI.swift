@@ -112,7 +112,7 @@ extension Server {
             try tx.change(call.id("server_id"), in: call.scope, at: now) { server in
                 if let name = body.text("name") { server.name = name.trimmed }
                 if body.has("accessIPv4") { server.accessV4 = body.text("accessIPv4") ?? "" }
-                if body.has("accessIPv6") { server.accessV6 = body.text("accessIPv6") ?? "" }
+                if body.has("accessIPv6") { server.accessV6 = body.text("accessIPv6")?.asAddress ?? "" }
                 if body.has("description") { server.description = body.text("description") }
                 if let hostname = body.text("hostname") { server.hostname = hostname }
                 if let config = body.text("OS-DCF:diskConfig") { server.particulars.diskConfig = config }

@@ -10,6 +10,8 @@ struct ServerView: Sendable {
     let links: Links
     let showsHost: Bool
     let showsExtraSpecs: Bool
+    /// The answer to a rebuild has the user's data under another name.
+    var hidesUserData = false
     /// How hosts are that aren't up, for who may know.
     let unwell: [String: String]
 
@@ -69,7 +71,7 @@ struct ServerView: Sendable {
         json.put("updated", server.updated, as: .seconds)
         writeAddresses(server, to: &json)
         json.put("accessIPv4", server.accessV4)
-        json.put("accessIPv6", server.accessV6)
+        json.put("accessIPv6", IPAddress(server.accessV6)?.description ?? server.accessV6)
         links.write(to: &json, "servers", server.id.text)
         json.put("OS-DCF:diskConfig", server.particulars.diskConfig)
         if ["ACTIVE", "BUILD", "REBUILD", "RESIZE", "VERIFY_RESIZE", "MIGRATING"].contains(server.status) {
@@ -162,7 +164,7 @@ struct ServerView: Sendable {
         json.put("OS-EXT-SRV-ATTR:kernel_id", "")
         json.put("OS-EXT-SRV-ATTR:ramdisk_id", "")
         json.put("OS-EXT-SRV-ATTR:root_device_name", "/dev/vda")
-        json.put("OS-EXT-SRV-ATTR:user_data", server.userData)
+        if !hidesUserData { json.put("OS-EXT-SRV-ATTR:user_data", server.userData) }
     }
 
     private func write(_ fault: Server.Fault, to json: inout JSONWriter) {

@@ -80,9 +80,54 @@ extension HostNetwork {
         try tx.each("SELECT port_id, group_id FROM network_port_group ORDER BY group_id") { row in
             groups[try row.text("port_id"), default: []].append(try row.text("group_id"))
         }
+        let policies = try Policies(tx)
         return try tx.rows("SELECT * FROM network_port ORDER BY id") { row in
             let id = try row.text("id")
-            return try WirePort(row, id: id, fixed: fixed[id] ?? [], groups: groups[id] ?? [])
+            var port = try WirePort(row, id: id, fixed: fixed[id] ?? [], groups: groups[id] ?? [])
+            policies.apply(try row.optionalText("qos_policy_id"), to: &port)
+            return port
+        }
+    }
+
+    /// What policies say of how traffic goes, as far as a host can see to it.
+    private struct Policies {
+        private var limits: [String: [WirePort.Limit]] = [:]
+        private var marks: [String: Int] = [:]
+        private var networks: [String: String] = [:]
+
+        init(_ tx: Transaction) throws(Failure) {
+            let held: SQL = "SELECT id, qos_policy_id FROM network_network WHERE qos_policy_id IS NOT NULL"
+            try tx.each(held) { networks[try $0.text("id")] = try $0.text("qos_policy_id") }
+            try tx.each("SELECT * FROM network_qos_rule ORDER BY id") { row in
+                let policy = try row.text("qos_policy_id")
+                let isIngress = try row.optionalText("direction") == "ingress"
+                switch try row.text("kind") {
+                case "bandwidth_limit":
+                    let rate = try row.integer("max_kbps") * 125
+                    let burst = try row.optionalInteger("max_burst_kbps") ?? 0
+                    // Where nothing is said, four fifths of a second's worth.
+                    limits[policy, default: []].append(
+                        WirePort.Limit(
+                            isIngress: isIngress, unit: .bytes, perSecond: rate,
+                            burst: max(burst > 0 ? burst * 125 : rate * 4 / 5, 1_500)))
+                case "packet_rate_limit":
+                    let rate = try row.integer("max_kpps") * 1_000
+                    let burst = try row.optionalInteger("max_burst_kpps") ?? 0
+                    limits[policy, default: []].append(
+                        WirePort.Limit(
+                            isIngress: isIngress, unit: .packets, perSecond: rate,
+                            burst: max(burst > 0 ? burst * 1_000 : rate * 4 / 5, 1)))
+                case "dscp_marking": marks[policy] = try row.integer("dscp_mark")
+                default: break
+                }
+            }
+        }
+
+        /// A port's own policy counts more than its network's.
+        func apply(_ own: String?, to port: inout WirePort) {
+            guard !port.owner.hasPrefix("network:"), let policy = own ?? networks[port.network] else { return }
+            port.limits = limits[policy] ?? []
+            port.mark = marks[policy]
         }
     }
 

@@ -152,6 +152,7 @@ enum NetworkRows {
         for subnet in try desk.rows(.subnet, where: "network_id = \(network.id)") {
             try desk.remove(.subnet, subnet.id)
         }
+        try desk.tx.run("DELETE FROM network_duty WHERE thing = \(network.id)")
         try desk.removeSegment(of: network.id)
         try desk.remove(.network, network.id)
     }

@@ -24,6 +24,8 @@ enum RouterRows {
         Attribute(
             "external_gateway_info", nil, set: .always, .nullable(.either([.object(Fields([])), .object(gateway)]))),
         Attribute("enable_snat", .boolean, isVisible: false),
+        Attribute("ha", nil, set: .always, .looseBoolean),
+        Attribute("distributed", .boolean, set: .always, .looseBoolean, or: .value(false)),
         Attribute("gateway_port_id", .text, isVisible: false),
         Attribute(
             "routes", .json, set: .update, .nullable(.list(of: SubnetRows.route, count: 0...30)), as: Normal.list),
@@ -49,9 +51,14 @@ enum RouterRows {
         """,
         "CREATE INDEX network_router_project ON network_router (project_id)")
 
+    /// Whether it works on each host that has guests of its own, which with one host is the same thing.
+    static let distributed = Migration(
+        "add distributed routers", "ALTER TABLE network_router ADD COLUMN distributed BOOLEAN NOT NULL DEFAULT 0")
+
     // MARK: Rules
 
     static func create(_ draft: inout Document, _ desk: Desk) throws(Failure) {
+        try requireAgents(draft)
         draft["status"] = "ACTIVE"
         draft["routes"] = []
         draft["enable_snat"] = true
@@ -60,6 +67,15 @@ enum RouterRows {
     }
 
     static func update(_ changes: inout Document, _ before: Document, _ desk: Desk) throws(Failure) {
+        try requireAgents(changes)
+        if changes.has("distributed"), changes["distributed"] != before["distributed"] {
+            guard !before.flag("admin_state_up") || changes.boolean("admin_state_up") == false else {
+                throw .badRequest(
+                    "router",
+                    "Cannot change an active router to or from distributed. Please set router admin_state_up to False first"
+                )
+            }
+        }
         if changes.has("external_gateway_info") {
             try desk.setGateway(of: before, changes["external_gateway_info"]?.object)
         }
@@ -67,11 +83,20 @@ enum RouterRows {
         try desk.change(.router, before.id, changes)
     }
 
+    /// A router that outlives its host would need another one to go to.
+    private static func requireAgents(_ router: Document) throws(Failure) {
+        guard router.flag("ha") else { return }
+        throw .clash(
+            "HANotEnoughAvailableAgents",
+            "Not enough l3 agents available to ensure HA. Minimum required 2, available 1.")
+    }
+
     static func delete(_ router: Document, _ desk: Desk) throws(Failure) {
         guard try desk.interfaces(of: router.id).isEmpty else {
             throw .clash("RouterInUse", "Router \(router.id) still has ports")
         }
         try desk.setGateway(of: router, nil)
+        try desk.tx.run("DELETE FROM network_duty WHERE thing = \(router.id)")
         try desk.remove(.router, router.id)
     }
 
@@ -81,6 +106,7 @@ enum RouterRows {
         let rows = try desk.rows(.port, where: "id IN \(.list(ports))")
         let networks = Dictionary(rows.map { ($0.id, $0["network_id"]) }, uniquingKeysWith: { first, _ in first })
         for index in routers.indices {
+            routers[index]["ha"] = false
             guard let port = routers[index].text("gateway_port_id"), let network = networks[port] ?? nil else {
                 routers[index]["external_gateway_info"] = .null
                 continue

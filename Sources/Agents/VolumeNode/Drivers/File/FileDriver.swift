@@ -39,7 +39,7 @@ package struct FileDriver: VolumeDriver {
         guard statvfs(folder, &status) == 0 else { throw LocalFiles.failure("measure", folder) }
         let block = UInt64(status.f_frsize)
         return StoreCapacity(
-            totalGB: Int(UInt64(status.f_blocks) * block >> 30), freeGB: Int(UInt64(status.f_bavail) * block >> 30))
+            totalGB: Int((UInt64(status.f_blocks) * block) >> 30), freeGB: Int((UInt64(status.f_bavail) * block) >> 30))
     }
 
     package func list() async throws(Failure) -> [StoredThing] {
