@@ -92,7 +92,8 @@ let package = Package(
                 "VolumeNode",
             ]),
         .executableTarget(
-            name: "martlet", dependencies: ["Base", "Cloud", "IO", "Trace"], path: "Sources/martlet",
+            name: "martlet", dependencies: ["Base", "Cloud", "Config", "IO", "Policy", "Trace"],
+            path: "Sources/martlet",
             swiftSettings: settings),
 
         module(
@@ -112,7 +113,7 @@ let package = Package(
             "Policy",
             "SQL", "Trace", "Workflow"),
         tests("Bus", "Bus", "Base"),
-        tests("Cloud", "Cloud", "API", "Base", "HTTP", "Trace", "Workflow"),
+        tests("Cloud", "Cloud", "API", "Base", "HTTP", "Policy", "SQL", "Trace", "Workflow"),
         tests(
             "Compute", "Compute", "CloudTesting", "API", "Base", "Bus", "Contracts", "HTTP", "Policy", "SQL", "Trace",
             "Workflow"),
@@ -130,6 +131,7 @@ let package = Package(
         tests("Programs", "Programs", "Base", "Trace"),
         tests("Simulation", "simulate"),
         tests("SQL", "SQL", "Base"),
+        tests("Tidy"),
         tests("VolumeNode", "VolumeNode", "Contracts", "Base"),
         tests("Workflow", "Workflow", "Base", "SQL", "Trace"),
     ]

@@ -3,6 +3,7 @@ catalog is left out, so that this list can be longer than the cloud.
 """
 
 import dataclasses
+import sqlite3
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -43,6 +44,17 @@ def repeated_login(bench) -> Request:
 
 def validation(bench) -> Request:
     return bench.request("GET", "identity", "/auth/tokens", {"X-Subject-Token": bench.token})
+
+
+def validation_among_revocations(bench) -> Request:
+    """A million tokens were revoked by another process; this one takes them in, and then is measured."""
+    with sqlite3.connect(bench.cloud.data / "martlet.db", timeout=60) as store:
+        now = int(time.time() * 1e6)
+        rows = ((f"{number:022d}", now, now + 86_400_000_000) for number in range(1_000_000))
+        store.executemany("INSERT INTO revocation (audit_id, issued_before, ends_at) VALUES (?, ?, ?)", rows)
+        store.execute("UPDATE identity_change SET number = number + 1")
+    time.sleep(20)
+    return validation(bench)
 
 
 def thousand_projects(bench) -> Request:
@@ -174,6 +186,7 @@ def thousand_servers(bench, path: str) -> Request:
 SCENARIOS = [
     Scenario("version document", "identity", lambda bench: Request("GET", bench.url("identity"))),
     Scenario("token validate", "identity", validation),
+    Scenario("token validate, a million revoked", "identity", validation_among_revocations),
     Scenario("token issue, password seen before", "identity", repeated_login),
     Scenario("token issue, first login", "identity", first_logins),
     Scenario("list 1,000 projects", "identity", thousand_projects, connections=2),

@@ -26,6 +26,17 @@ struct ClientFiles {
         return found.count == 2 ? (found[0], found[1]) : nil
     }
 
+    /// Where the cloud was reached when it last started.
+    func address() throws(Failure) -> String {
+        let text = String(decoding: try Files.read(cloudsPath), as: UTF8.self)
+        let line = text.split(separator: "\n").first { $0.contains("auth_url: ") }
+        guard let line, let start = line.firstRange(of: "auth_url: "), let end = line.firstRange(of: "/identity/v3")
+        else {
+            throw .invalid("\(cloudsPath) names no cloud.")
+        }
+        return String(line[start.upperBound..<end.lowerBound])
+    }
+
     private func clouds(_ passwords: (admin: String, demo: String)) -> String {
         "clouds:\n" + cloud("martlet", "admin", "admin", passwords.admin)
             + cloud("martlet-demo", "demo", "demo", passwords.demo)

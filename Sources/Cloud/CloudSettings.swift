@@ -1,6 +1,6 @@
 package import Base
 package import Compute
-import Config
+package import Config
 import Glibc
 package import Identity
 
@@ -24,6 +24,12 @@ package struct CloudSettings: Sendable {
     package var publicRange: String?
     package var simulatedPace = SimulatedPace.quick
     package var compute = ComputeSettings()
+    /// `mysql://…`; nil: a file in the folder.
+    package var database: String?
+    /// Where the operator's policy files are; those in the cloud's own folder unless another is named.
+    package var policy: String?
+    /// Whose pages may use the API from a browser.
+    package var origins: [String] = []
 
     /// Whether a new cloud has sizes, an image and a network to begin with, and which disk the image is.
     package var isStocked = false
@@ -31,10 +37,30 @@ package struct CloudSettings: Sendable {
 
     package init(data: DataDirectory = .usual) { self.data = data }
 
-    /// With what the environment says.
-    package static func fromEnvironment(data: DataDirectory) throws(Failure) -> CloudSettings {
-        let configuration = try DeclaredSettings.configuration()
-        var settings = CloudSettings(data: data)
+    package var databaseAddress: String { database ?? data.database }
+    package var isDatabaseAFile: Bool { !databaseAddress.contains("://") }
+    package var policyFolder: String { policy ?? data.policies }
+
+    /// Each setting with its value and where that comes from. Secrets are not in it.
+    package static func describe(file: String?) throws(Failure) -> [Configuration.Line] {
+        try DeclaredSettings.configuration(file: file).describe()
+    }
+
+    /// What the environment says goes before the file.
+    ///
+    /// - Parameter data: the folder that the command line names, which goes before both.
+    package static func read(file: String? = nil, data: DataDirectory? = nil) throws(Failure) -> CloudSettings {
+        let configuration = try DeclaredSettings.configuration(file: file)
+        let named = configuration[DeclaredSettings.data].map { DataDirectory($0) }
+        var settings = CloudSettings(data: data ?? named ?? .usual)
+        settings.database = configuration[DeclaredSettings.database]
+        settings.policy = configuration[DeclaredSettings.policy]
+        settings.origins = configuration[DeclaredSettings.origins]
+        settings.listen = configuration[DeclaredSettings.listen]
+        let port = configuration[DeclaredSettings.port]
+        settings.port = port == 0 ? nil : port
+        settings.region = configuration[DeclaredSettings.region]
+        settings.hypervisor = configuration[DeclaredSettings.hypervisor]
         settings.adminPassword = configuration[DeclaredSettings.adminPassword]
         settings.identity = IdentitySettings(configuration)
         settings.mechanism = try NetworkMechanism(named: configuration[DeclaredSettings.networkMechanism])

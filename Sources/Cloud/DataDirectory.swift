@@ -23,7 +23,17 @@ package struct DataDirectory: Sendable {
     package var imageCache: String { path + "/cache" }
     package var networks: String { path + "/networks" }
     package var servers: String { path + "/servers" }
+    package var policies: String { path + "/policy" }
     private var lock: String { path + "/lock" }
+
+    /// Who has the folder just now; nil when nobody does.
+    package var holder: String? {
+        let descriptor = open(lock, O_RDWR | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) != 0 else { return nil }
+        return (try? Files.read(lock)).map { String(decoding: $0, as: UTF8.self) } ?? "another process"
+    }
 
     /// The folders in it that nobody else makes.
     package func make() throws(Failure) {

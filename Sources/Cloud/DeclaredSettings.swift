@@ -11,6 +11,26 @@ enum DeclaredSettings {
         "admin.password", .optionalText, default: nil,
         "The administrator's first password. A new cloud makes one up where none is given.", secrecy: .secret)
 
+    static let data = Setting(
+        "data", .optionalText, default: nil, "The folder in which the cloud keeps everything.")
+    static let database = Setting(
+        "database", .optionalText, default: nil,
+        "Where the tables are: mysql://user:password@host/name, or a file; one in the folder where nothing is said.",
+        secrecy: .passwordInURL)
+    static let policy = Setting(
+        "policy", .optionalText, default: nil,
+        "A folder with policy files, one for each service: identity.yaml. Usually `policy` in the cloud's own folder.")
+    static let origins = Setting(
+        "cors.origins", .list, default: [],
+        "Sites whose pages may use the API from a browser: https://dashboard.example; * for all.")
+    static let listen = Setting("listen", .text, default: "127.0.0.1", "The address to listen on.")
+    static let port = Setting(
+        "port", .integer, default: 0, "One port for all services; 0 gives each the one that its users know.",
+        .between(0, 65_535))
+    static let region = Setting("region", .text, default: "RegionOne", "What the region of a new cloud is called.")
+    static let hypervisor = Setting<HypervisorKind>(
+        "hypervisor", .choice, default: .auto, "What runs the servers.")
+
     static let tokenLifetime = Setting(
         "identity.token.lifetime", .duration, default: .seconds(3_600), "How long a token is good for.",
         .between(.seconds(60), .seconds(30 * 86_400)))
@@ -20,6 +40,9 @@ enum DeclaredSettings {
     static let lockoutDuration = Setting(
         "identity.lockout.duration", .duration, default: .seconds(5), "How long it rests.",
         .atLeast(.seconds(1)))
+    static let inactivityLimit = Setting(
+        "identity.inactive_after", .duration, default: .zero,
+        "After how long without a login an account can't be used any more; 0s never.", .atLeast(.zero))
     static let passwordHistory = Setting(
         "identity.password.history", .integer, default: 2,
         "How many of a user's last passwords may not be chosen again, the current one included.", .between(0, 24))
@@ -72,19 +95,24 @@ enum DeclaredSettings {
         "The disk, in qcow2, that becomes a new cloud's first image. Usually the one that Guest/make-guest made.")
 
     static let all: [any AnySetting] = [
+        data, database, policy, origins, listen, port, region, hypervisor,
         scheduler, skippedFilters, simulatedPace,
-        adminPassword, tokenLifetime, lockoutAttempts, lockoutDuration, passwordHistory, passwordMinimumAge,
+        adminPassword, tokenLifetime, lockoutAttempts, lockoutDuration, inactivityLimit, passwordHistory,
+        passwordMinimumAge,
         passwordLifetime, changeUponFirstUse, passwordPattern, passwordAdvice, allowsRescoping, networkMechanism,
         networkUplinks, publicNetwork, publicRange, stock, firstImage,
     ]
 
     /// What the environment of this process says; variables that are none of these are somebody else's.
-    static func configuration() throws(Failure) -> Configuration {
+    static func configuration(file path: String? = nil) throws(Failure) -> Configuration {
+        let file = try path.map { path throws(Failure) in
+            try ConfigurationFile(name: path, text: String(decoding: try Files.read(path), as: UTF8.self))
+        }
         var environment: [String: String] = [:]
         for setting in all {
             environment[setting.environmentName] = getenv(setting.environmentName).map { String(cString: $0) }
         }
-        return try Configuration(all, environment: environment)
+        return try Configuration(all, file: file, environment: environment)
     }
 }
 
@@ -94,6 +122,8 @@ extension IdentitySettings {
         tokenLifetime = configuration[DeclaredSettings.tokenLifetime]
         let attempts = configuration[DeclaredSettings.lockoutAttempts]
         lockoutAttempts = attempts == 0 ? nil : attempts
+        let inactivity = configuration[DeclaredSettings.inactivityLimit]
+        inactivityLimit = inactivity == .zero ? nil : inactivity
         lockoutDuration = configuration[DeclaredSettings.lockoutDuration]
         passwordHistory = configuration[DeclaredSettings.passwordHistory]
         minimumPasswordAge = configuration[DeclaredSettings.passwordMinimumAge]

@@ -44,7 +44,7 @@ package struct Ground: Sendable {
 
     /// One machine, and one process on it.
     package static let machine = Ground(
-        database: { path throws(Failure) in try Database(.file(path), readsAtOnce: true) },
+        database: { path throws(Failure) in try Database(Database.Location(path), readsAtOnce: true) },
         bus: { bus, _ in bus },
         road: { request, arrive in await arrive(request) },
         fault: { _, _ in },

@@ -42,7 +42,7 @@ package struct Cloud: Sendable {
     private let hosts: [Ground.Host]
     private let loops = Loops()
     private let door: Door
-    private let services: [ServiceAPI]
+    let services: [ServiceAPI]
     private let world: World
     private let log: Log
 
@@ -52,7 +52,7 @@ package struct Cloud: Sendable {
         self.settings = settings
         self.world = world
         self.log = log
-        database = try ground.database(settings.data.database)
+        database = try ground.database(settings.databaseAddress)
         bus = LocalBus(clock: world.clock)
         let messages = ground.bus(bus, world)
         try await Cloud.migrate(database, at: world.now)
@@ -114,7 +114,12 @@ package struct Cloud: Sendable {
 
         let consoles = ConsoleProxy(database: database, world: world, bus: messages, loops: loops)
         services = [identity.api, image.api, network.api, placement.api, compute.api, blockStorage.api, consoles.api]
-        door = try Door(services, gateway: settings.gateway, authenticator: identity, world: world, log: log)
+        let policies = try PolicyFiles(folder: settings.policyFolder).read(for: services)
+        let (gauges, trail) = (Gauges(database: database), try AuditLog(settings.data.auditLog))
+        door = try Door(
+            services, gateway: settings.gateway, overrides: policies, authenticator: identity, world: world, log: log,
+            origins: CrossOrigin(settings.origins), gauges: { await gauges.read() },
+            audit: { trail.note($0) })
         switchboard.connect(door)
     }
 
@@ -128,16 +133,17 @@ package struct Cloud: Sendable {
     }
 
     /// Each service's tables, in a history of its own.
-    private static func migrate(_ database: Database, at now: Moment) async throws(Failure) {
-        let histories: [(service: String, migrations: [Migration])] = [
-            (service: "workflow", migrations: [Run.created]),
-            (service: "identity", migrations: Identity.migrations),
-            (service: "image", migrations: ImageService.migrations),
-            (service: "network", migrations: Network.migrations),
-            (service: "placement", migrations: Placement.migrations),
-            (service: "compute", migrations: Compute.migrations),
-            (service: "volume", migrations: BlockStorage.migrations),
-        ]
+    static let histories: [(service: String, migrations: [Migration])] = [
+        (service: "workflow", migrations: [Run.created]),
+        (service: "identity", migrations: Identity.migrations),
+        (service: "image", migrations: ImageService.migrations),
+        (service: "network", migrations: Network.migrations),
+        (service: "placement", migrations: Placement.migrations),
+        (service: "compute", migrations: Compute.migrations),
+        (service: "volume", migrations: BlockStorage.migrations),
+    ]
+
+    static func migrate(_ database: Database, at now: Moment) async throws(Failure) {
         for history in histories { try await database.migrate(history.service, history.migrations, at: now) }
     }
 
@@ -149,7 +155,7 @@ package struct Cloud: Sendable {
     }
 
     /// What the catalog names.
-    private static let listed: [(type: String, name: String, service: String, path: String)] = [
+    static let listed: [(type: String, name: String, service: String, path: String)] = [
         (type: "identity", name: "keystone", service: "identity", path: "/v3"),
         (type: "image", name: "glance", service: "image", path: ""),
         (type: "network", name: "neutron", service: "network", path: ""),
@@ -163,6 +169,12 @@ package struct Cloud: Sendable {
     package var names: [String] { services.map(\.name) }
 
     // MARK: Life
+
+    /// Lets go of everything without ever having run.
+    func abandon() async {
+        await loops.stop()
+        await database.close()
+    }
 
     /// Fills a new cloud with what it starts with, and brings an older one up to date.
     package func prepare() async throws(Failure) {

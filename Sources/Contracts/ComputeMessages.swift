@@ -21,6 +21,9 @@ package enum ComputeMessages {
     package static let cacheImage = Message<ImageReference, Nothing>(
         topic: "compute-node", name: "have the image ready")
     package static let console = Message<ConsoleRequest, JSON>(topic: "compute-node", name: "read the console")
+    /// Somebody saw a guest where none should be.
+    package static let tidy = Message<ServerReference, Nothing>(
+        topic: "compute-node", name: "look whether the guest should be there")
     /// The guest and its disks go; ports stay the server's.
     package static let dismantle = Message<ServerReference, Nothing>(
         topic: "compute-node", name: "take the guest away")

@@ -17,6 +17,14 @@ struct Deed: Sendable {
         Deed(name: "let a server go on", weight: 1) { await $0.tell(["unpause": .null]) },
         Deed(name: "suspend a server", weight: 1) { await $0.tell(["suspend": .null]) },
         Deed(name: "resume a server", weight: 1) { await $0.tell(["resume": .null]) },
+        Deed(name: "rescue a server", weight: 1) { await $0.tell(["rescue": ["adminPass": "simulated"]]) },
+        Deed(name: "end a rescue", weight: 1) { await $0.tell(["unrescue": .null]) },
+        Deed(name: "resize a server", weight: 1) { await $0.tell(["resize": ["flavorRef": .string(largerFlavor)]]) },
+        Deed(name: "confirm a resize", weight: 1) { await $0.tell(["confirmResize": .null]) },
+        Deed(name: "revert a resize", weight: 1) { await $0.tell(["revertResize": .null]) },
+        Deed(name: "shelve a server", weight: 1) { await $0.tell(["shelve": .null]) },
+        Deed(name: "unshelve a server", weight: 1) { await $0.tell(["unshelve": .null]) },
+        Deed(name: "take a picture of a server", weight: 1) { await $0.tell(["createImage": ["name": "picture"]]) },
         Deed(name: "mark a server", weight: 3, act: mark),
         Deed(name: "make a network", weight: 2, act: makeNetwork),
         Deed(name: "delete a network", weight: 1, act: deleteNetwork),
@@ -36,6 +44,7 @@ struct Deed: Sendable {
     // MARK: Servers
 
     static let flavor = "simulated"
+    static let largerFlavor = "larger"
     static let image = "simulated"
 
     /// The server's id, if one has been promised.

@@ -34,7 +34,10 @@ struct Promise: Sendable {
         },
         Promise(name: "what is held is held by a server that is there") { sight in
             let ids = Set(sight.servers.map(\.id))
-            let strays = sight.allocations.filter { !ids.contains($0.consumer) }
+            // While a server has two sizes, its migration holds the one that it may go back to.
+            let strays = sight.allocations.filter {
+                !ids.contains($0.consumer) && !sight.migrations.contains($0.consumer)
+            }
             let without = sight.servers.filter { server in
                 server.hasHost && !sight.allocations.contains { $0.consumer == server.id && $0.host == server.host }
             }
@@ -47,7 +50,10 @@ struct Promise: Sendable {
         },
         Promise(name: "guests are those of servers") { sight in
             let strays = sight.guests.filter { guest in
-                !sight.servers.contains { $0.id == guest.id && $0.host == guest.host && $0.hasHost }
+                !sight.servers.contains { server in
+                    (server.id == guest.id || server.guest == guest.id)
+                        && (server.isBetweenSizes || server.hasHost && server.host == guest.host)
+                }
             }
             let missing = sight.servers.filter { server in
                 server.hasHost && !sight.guests.contains { $0.id == server.id && $0.host == server.host }
@@ -57,7 +63,7 @@ struct Promise: Sendable {
         },
         Promise(name: "servers are as their guests are") { sight in
             sight.servers.compactMap { server in
-                guard let guest = sight.guests.first(where: { $0.id == server.id && $0.host == server.host }),
+                guard let guest = sight.guests.first(where: { $0.id == server.guest && $0.host == server.host }),
                     let should = Sight.power[server.status], !should.contains(guest.power)
                 else { return nil }
                 return "server \(server.id) is \(server.status), its guest is \(guest.power)"
@@ -87,7 +93,10 @@ struct Sight: Sendable {
         /// What no longer changes by itself.
         var isAtRest: Bool { task == nil && Sight.ends.contains(status) }
         /// Whether it has been built: one that could not be is nowhere.
-        var hasHost: Bool { status != "ERROR" && host != nil }
+        var hasHost: Bool { status != "ERROR" && status != "SHELVED_OFFLOADED" && host != nil }
+        /// The guest that speaks for it: while it is being rescued another runs beside its disk.
+        var guest: String { status == "RESCUE" ? GuestID.rescue(of: id).text : id }
+        var isBetweenSizes: Bool { status == "VERIFY_RESIZE" }
     }
 
     struct Holding: Sendable {
@@ -109,6 +118,8 @@ struct Sight: Sendable {
     var servers: [Server] = []
     var openRuns: [Run] = []
     var allocations: [Holding] = []
+    /// Those that still hold something.
+    var migrations: Set<String> = []
     var guests: [Guest] = []
     var ports: [Port] = []
     var networks: [String] = []
@@ -117,9 +128,12 @@ struct Sight: Sendable {
     var knownNetworks: [String: Customer.Standing] = [:]
     var knownPorts: [String: Customer.Standing] = [:]
 
-    private static let ends: Set<String> = ["ACTIVE", "SHUTOFF", "PAUSED", "SUSPENDED", "ERROR"]
+    private static let ends: Set<String> = [
+        "ACTIVE", "SHUTOFF", "PAUSED", "SUSPENDED", "ERROR", "RESCUE", "VERIFY_RESIZE", "SHELVED", "SHELVED_OFFLOADED",
+    ]
     static let power: [String: [PowerState]] = [
         "ACTIVE": [.running], "SHUTOFF": [.stopped, .crashed], "PAUSED": [.paused], "SUSPENDED": [.suspended],
+        "RESCUE": [.running],
     ]
 
     /// nil: the cloud doesn't answer.
@@ -133,6 +147,7 @@ struct Sight: Sendable {
             let ports = await customer.list("/network/v2.0/ports", "ports"),
             let networks = await customer.list("/network/v2.0/networks", "networks"),
             let providers = await customer.list("/placement/resource_providers", "resource_providers"),
+            let migrations = await customer.list("/compute/v2.1/os-migrations", "migrations"),
             let limits = await customer.ask("GET", "/compute/v2.1/limits"), limits.status == 200
         else { return nil }
         sight.servers = servers.map { server in
@@ -144,6 +159,7 @@ struct Sight: Sendable {
         // The network's own ports, those of its address servers, belong to no server.
         let others = ports.filter { $0["device_owner"]?.string?.hasPrefix("network:") != true }
         sight.ports = others.map { Port(id: $0["id"]?.string ?? "", device: $0["device_id"]?.string ?? "") }
+        sight.migrations = Set(migrations.filter { $0["status"] == "finished" }.compactMap { $0["uuid"]?.string })
         sight.networks = networks.compactMap { $0["id"]?.string }
         for provider in providers {
             let id = provider["uuid"]?.string ?? ""

@@ -85,12 +85,16 @@ struct Story: Sendable {
     }
 
     private func prepare(_ customer: Customer) async -> Bool {
-        let flavor: JSON = [
-            "name": .string(Deed.flavor), "id": .string(Deed.flavor), "ram": 256, "vcpus": 1, "disk": 1,
-        ]
+        for (flavor, memory) in [(Deed.flavor, 256), (Deed.largerFlavor, 384)] {
+            let wish: JSON = [
+                "name": .string(flavor), "id": .string(flavor), "ram": JSON(memory), "vcpus": 1, "disk": 1,
+            ]
+            guard await customer.ask("POST", "/compute/v2.1/flavors", ["flavor": wish])?.status == 200 else {
+                return false
+            }
+        }
         let image: JSON = ["name": .string(Deed.image), "disk_format": "raw", "container_format": "bare"]
-        guard await customer.ask("POST", "/compute/v2.1/flavors", ["flavor": flavor])?.status == 200,
-            let id = await customer.ask("POST", "/image/v2/images", image)?.json["id"]?.string
+        guard let id = await customer.ask("POST", "/image/v2/images", image)?.json["id"]?.string
         else { return false }
         let bytes = [UInt8](repeating: 7, count: 4_096)
         return await customer.ask("PUT", "/image/v2/images/\(id)/file", bytes: bytes)?.status == 204

@@ -11,8 +11,8 @@ struct Command: Sendable {
 
     let name: String
     let summary: String
-    /// What it is about, by a word of its own; nil where there is no such thing.
-    var operand: String?
+    /// What stands behind it without dashes, in this order: `FILE`, or `[SERVICE]` where it may be left out.
+    var words: [String] = []
     let options: [Option]
     let run: @Sendable (Arguments) async throws(Failure) -> Void
 
@@ -23,28 +23,29 @@ struct Command: Sendable {
         let width = (named.map(\.0.count).max() ?? 0) + 2
         let lines = named.map { "  " + $0.0 + String(repeating: " ", count: width - $0.0.count) + $0.1 }
         let list = lines.isEmpty ? "" : "\n\n" + lines.joined(separator: "\n")
-        let words = (operand.map { " " + $0 } ?? "") + (options.isEmpty ? "" : " [OPTION …]")
-        return "usage: martlet \(name)\(words)\n\n\(summary).\(list)"
+        let usage = ["usage: martlet \(name)"] + words + (options.isEmpty ? [] : ["[OPTION …]"])
+        return usage.joined(separator: " ") + "\n\n\(summary).\(list)"
     }
 }
 
-/// What stands behind a command: options with their values.
+/// What stands behind a command: words, and options with their values.
 struct Arguments: Sendable {
     private var values: [String: String] = [:]
-    private(set) var operand: String?
+    private(set) var words: [String] = []
 
     /// `--name value` or `--name=value`. What the command doesn't know is refused.
     init(_ words: [String], for command: Command) throws(Failure) {
-        let options = command.options
         var rest = words[...]
         while let word = rest.popFirst() {
-            if command.operand != nil, operand == nil, !word.hasPrefix("--") {
-                operand = word
+            guard word.hasPrefix("--") else {
+                guard self.words.count < command.words.count else {
+                    throw .invalid("\(word) makes no sense here. `martlet \(command.name) --help` says what does.")
+                }
+                self.words.append(word)
                 continue
             }
-            guard word.hasPrefix("--") else { throw .invalid("\(word) makes no sense here. Options begin with --.") }
             let parts = word.dropFirst(2).split(separator: "=", maxSplits: 1).map(String.init)
-            guard let name = parts.first, let option = options.first(where: { $0.name == name }) else {
+            guard let name = parts.first, let option = command.options.first(where: { $0.name == name }) else {
                 throw .invalid("There is no option \(word) here. --help lists them.")
             }
             guard option.value != nil else {
@@ -56,9 +57,16 @@ struct Arguments: Sendable {
             }
             values[name] = value
         }
+        let needed = command.words.prefix { !$0.hasPrefix("[") }
+        guard self.words.count >= needed.count else {
+            throw .invalid("\(needed[self.words.count]) is missing. `martlet \(command.name) --help` says more.")
+        }
     }
 
     subscript(name: String) -> String? { values[name] }
+
+    /// The word at a place; nil where it was left out.
+    subscript(place: Int) -> String? { place < words.count ? words[place] : nil }
 
     func port(_ name: String) throws(Failure) -> Int? {
         guard let text = values[name] else { return nil }

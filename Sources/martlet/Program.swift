@@ -5,7 +5,10 @@ import Glibc
 enum Program {
     static let version = "0.1.0"
 
-    static let commands: [Command] = [.up, .trace, .version]
+    static let commands: [Command] = [
+        .up, .serve, .status, .doctor, .trace, .workflows, .configuration, .policy, .openAPI, .backup, .restore,
+        .database, .keys, .audit, .version,
+    ]
 
     /// Runs what the arguments say; answers with the exit code.
     nonisolated static func run(_ arguments: [String]) async -> Int32 {

@@ -5,10 +5,9 @@ import Trace
 extension Command {
     static let trace = Command(
         name: "trace", summary: "Show how a server came to be, or what a request did, step by step",
-        operand: "ID",
+        words: ["ID"],
         options: [
-            Option(
-                name: "data", value: "DIR", summary: "where the cloud keeps everything (\(DataDirectory.usual.path))"),
+            data,
             Option(
                 name: "view", value: "29|18|6",
                 summary: "tell a boot in the notes' 29 steps, in 18 of four phases, or in six; without it, every span"),
@@ -17,7 +16,7 @@ extension Command {
         run: trace)
 
     private static func trace(_ arguments: Arguments) async throws(Failure) {
-        guard let subject = arguments.operand else {
+        guard let subject = arguments[0] else {
             throw .invalid("Whose trace? A server's id, or a request's (req-…).")
         }
         let data = arguments["data"].map { DataDirectory($0) } ?? .usual

@@ -6,23 +6,26 @@ import Trace
 extension Command {
     static let up = Command(
         name: "up", summary: "Run a whole cloud in this process, until it is told to stop",
-        options: [
-            Option(name: "data", value: "DIR", summary: "where everything is kept (\(DataDirectory.usual.path))"),
-            Option(name: "listen", value: "ADDRESS", summary: "where to listen (127.0.0.1)"),
-            Option(name: "port", value: "PORT", summary: "one port for all services, instead of each one's own"),
-            Option(
-                name: "hypervisor", value: "KIND",
-                summary: "what runs the servers: \(HypervisorKind.allCases.map(\.rawValue).joined(separator: ", "))"),
-            Option(name: "nodes", value: "COUNT", summary: "how many simulated compute nodes there are (1)"),
-        ],
-        run: up)
+        options: [data, config] + ways, run: up)
+
+    static let serve = Command(
+        name: "serve", summary: "The same as a service of the machine: what is set stands in a file",
+        options: [data, config] + ways, run: up)
+
+    private static let ways = [
+        Option(name: "listen", value: "ADDRESS", summary: "where to listen (127.0.0.1)"),
+        Option(name: "port", value: "PORT", summary: "one port for all services, instead of each one's own"),
+        Option(
+            name: "hypervisor", value: "KIND",
+            summary: "what runs the servers: \(HypervisorKind.allCases.map(\.rawValue).joined(separator: ", "))"),
+        Option(name: "nodes", value: "COUNT", summary: "how many simulated compute nodes there are (1)"),
+    ]
 
     private static func up(_ arguments: Arguments) async throws(Failure) {
         let started = SystemClock().now
-        var settings = try CloudSettings.fromEnvironment(
-            data: arguments["data"].map { DataDirectory($0) } ?? .usual)
+        var settings = try CloudSettings.read(arguments)
         if let listen = arguments["listen"] { settings.listen = listen }
-        settings.port = try arguments.port("port")
+        if let port = try arguments.port("port") { settings.port = port }
         if let text = arguments["hypervisor"] { settings.hypervisor = try HypervisorKind(named: text) }
 
         if let text = arguments["nodes"] {

@@ -35,7 +35,7 @@ struct RunningCloud {
         }
     }
 
-    private static func login(_ cloud: Cloud) async throws -> String {
+    static func login(_ cloud: Cloud) async throws -> String {
         let domain: JSON = ["id": "default"]
         let user: JSON = ["name": "admin", "domain": domain, "password": "secret"]
         let body: JSON = [

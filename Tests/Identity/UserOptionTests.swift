@@ -37,6 +37,20 @@ import Testing
         #expect(await home.authenticate(Household.password("ann", "pass")).status == 201)
     }
 
+    @Test func anAccountThatNobodyUsesIsClosedUnlessItIsSpared() async throws {
+        let home = try await Household { $0.inactivityLimit = .seconds(30 * 86_400) }
+        _ = await home.makeUser("ann")
+        _ = await home.makeUser("bob", options(["ignore_user_inactivity": true]))
+        for name in ["ann", "bob"] {
+            #expect(await home.authenticate(Household.password(name, "pass")).status == 201)
+        }
+        home.clock.pass(.seconds(29 * 86_400))
+        #expect(await home.authenticate(Household.password("ann", "pass")).status == 201)
+        home.clock.pass(.seconds(32 * 86_400))
+        #expect(await home.authenticate(Household.password("ann", "pass")).status == 401)
+        #expect(await home.authenticate(Household.password("bob", "pass")).status == 201)
+    }
+
     @Test func anAccountIsLockedByFailuresUnlessItIsSpared() async throws {
         let home = try await Household { $0.lockoutAttempts = 2 }
         _ = await home.makeUser("ann")

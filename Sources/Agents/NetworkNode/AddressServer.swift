@@ -160,7 +160,7 @@ struct AddressServer {
         guard let pid = AddressServer.pid(folder) ?? AddressServer.orphan(folder) else { return }
         kill(pid, SIGTERM)
         for _ in 0..<100 where AddressServer.isServer(pid, folder) {
-            do { try await Task.sleep(for: .milliseconds(10)) } catch { throw Failure(error) }
+            do { try await SystemClock().sleep(for: .milliseconds(10)) } catch { throw Failure(error) }
         }
         if AddressServer.isServer(pid, folder) { kill(pid, SIGKILL) }
     }

@@ -14,11 +14,20 @@ package struct Door: Sendable {
     private let stories = Stories()
     /// The port behind which all services stand, told apart by path.
     private let gateway: Int?
+    private let origins: CrossOrigin
+    private let metrics = Metrics()
+    private let gauges: @Sendable () async -> [Metrics.Gauge]
+    private let audit: @Sendable (Passage) -> Void
 
+    /// - Parameters:
+    ///   - overrides: an operator's checks, by service and rule.
+    ///   - gauges: figures for `/metrics` that are not the door's own.
+    ///   - audit: hears of every request that was answered.
     package init(
         _ services: [ServiceAPI], gateway: Int?, overrides: [String: [String: String]] = [:],
-        authenticator: any Authenticator, world: World,
-        log: Log
+        authenticator: any Authenticator, world: World, log: Log, origins: CrossOrigin = .none,
+        gauges: @escaping @Sendable () async -> [Metrics.Gauge] = { [] },
+        audit: @escaping @Sendable (Passage) -> Void = { _ in }
     ) throws(Failure) {
         var rooms: [Room] = []
         for service in services {
@@ -31,6 +40,9 @@ package struct Door: Sendable {
         self.authenticator = authenticator
         self.world = world
         self.log = log
+        self.origins = origins
+        self.gauges = gauges
+        self.audit = audit
     }
 
     /// A service with the rules in force for it.
@@ -41,15 +53,20 @@ package struct Door: Sendable {
 
     package func respond(to request: HTTPRequest) async -> HTTPResponse {
         if request.path == "/healthcheck" { return HTTPResponse(200, body: .bytes(Array("OK".utf8))) }
+        if request.path == "/metrics", Door.isNear(request.peer) { return await figures() }
+        if let answer = origins.preflight(request) { return answer }
         guard let way = way(of: request) else {
             return HTTPResponse(404, body: .bytes(Array("There is no service here.".utf8)))
         }
         let requestID = Door.requestID(request, world)
+        var passage = Passage(
+            service: way.service.name, method: request.method, path: request.path, peer: request.peer?.host,
+            requestID: requestID, begun: world.now, isFirst: Tracing.current == nil)
         var version = way.service.versions.oldest
         var response: HTTPResponse
         do {
             version = try way.service.versions.negotiate(request.headers)
-            let reply = try await traced(request, way, requestID, version)
+            let reply = try await traced(request, way, &passage, version)
             response = HTTPResponse(reply.status, headers: reply.headers, body: reply.body)
         } catch {
             response = refuse(Failure(error), way, requestID, request)
@@ -57,20 +74,37 @@ package struct Door: Sendable {
         way.service.versions.describe(version, in: &response.headers)
         response.headers.append("X-Openstack-Request-Id", requestID)
         if let older = way.service.dialect.olderRequestID { response.headers.append(older, requestID) }
+        origins.describe(request, in: &response.headers)
+        passage.status = response.status
+        passage.duration = world.now - passage.begun
+        metrics.note(passage)
+        audit(passage)
         return response
+    }
+
+    /// Figures are for those who look after this machine: nobody else finds them.
+    private static func isNear(_ peer: SocketAddress?) -> Bool {
+        guard let host = peer?.host else { return true }
+        return host.hasPrefix("127.") || host == "::1" || host == "::ffff:127.0.0.1"
+    }
+
+    private func figures() async -> HTTPResponse {
+        HTTPResponse(
+            200, headers: ["Content-Type": "text/plain; version=0.0.4; charset=utf-8"],
+            body: .bytes(Array(metrics.text(await gauges()).utf8)))
     }
 
     // MARK: A request's way
 
     /// A request from outside begins a trace; one from a neighbour belongs to the neighbour's.
     private func traced(
-        _ request: HTTPRequest, _ way: Way, _ requestID: String, _ version: Microversion
+        _ request: HTTPRequest, _ way: Way, _ passage: inout Passage, _ version: Microversion
     ) async throws -> Reply {
         guard Tracing.current == nil, request.method != "GET", request.method != "HEAD" else {
-            return try await answer(request, way, requestID, version)
+            return try await answer(request, way, &passage, version)
         }
         let tracing = Tracing(
-            trace: world.chance.next(), requestID: requestID, collector: Collector(), world: world)
+            trace: world.chance.next(), requestID: passage.requestID, collector: Collector(), world: world)
         if let token = request.headers["X-Auth-Token"] { tracing.add(stories[token]) }
         let reply = try await Tracing.$current.withValue(tracing) {
             try await Tracing.span(
@@ -78,7 +112,7 @@ package struct Door: Sendable {
                 by: way.service.name + "-api"
             ) {
                 () async throws(Failure) in
-                do { return try await answer(request, way, requestID, version) } catch { throw Failure(error) }
+                do { return try await answer(request, way, &passage, version) } catch { throw Failure(error) }
             }
         }
         if let token = reply.headers["X-Subject-Token"] { stories[token] = tracing.take() }
@@ -86,7 +120,7 @@ package struct Door: Sendable {
     }
 
     private func answer(
-        _ request: HTTPRequest, _ way: Way, _ requestID: String, _ version: Microversion
+        _ request: HTTPRequest, _ way: Way, _ passage: inout Passage, _ version: Microversion
     ) async throws -> Reply {
         let service = way.service
         let isOther = service.countsLastSlash && request.path.hasSuffix("/") && way.segments.count > 1
@@ -94,14 +128,16 @@ package struct Door: Sendable {
             throw Failure(.notFound, "The resource could not be found.")
         }
         let (entry, names) = try choose(request.method, match, service, version)
+        passage.endpoint = entry.path
         let caller = try await Tracing.span("check the token", .call, by: "identity") { () async throws(Failure) in
             try await authenticate(request, entry.access)
         }
+        passage.caller = caller
         try admit(caller, request, way)
         let scope = try authorise(caller, entry.access, way)
         try service.dialect.admitMedia(of: request, for: entry)
         let exchange = Exchange(
-            request: request, requestID: requestID, base: way.base,
+            request: request, requestID: passage.requestID, base: way.base,
             path: Dictionary(zip(names, match.values), uniquingKeysWith: { first, _ in first }),
             query: try Parameters(request.query ?? ""), version: version, caller: caller, scope: scope,
             body: try await read(request, entry.body, version, service.dialect), policy: way.policy,

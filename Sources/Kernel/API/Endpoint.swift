@@ -28,7 +28,7 @@ package enum Access: Sendable {
 }
 
 extension Access {
-    var rules: [Rule] {
+    package var rules: [Rule] {
         switch self {
         case .open, .authenticated: []
         case .rule(let rule): [rule]

@@ -43,7 +43,7 @@ package struct Policy: Sendable {
     /// Rules name rules some three deep; ten is generous.
     static let depthLimit = 10
 
-    private let checks: [String: Check]
+    let checks: [String: Check]
 
     /// Rules that others build upon, without an endpoint of their own.
     package typealias Definitions = [(name: String, check: String)]

@@ -31,7 +31,7 @@ private struct Journey<W: Workflow> {
     private let steps = W.steps
 
     /// Undos that fail are tried again, later and later; then somebody has to look.
-    private static var undoAttempts: Int { 8 }
+    private static var undoAttempts: Int { 60 }
     /// Between two tries of the same thing.
     private static var longestPause: Duration { .seconds(60) }
     /// How long a wait lets go of its run between two looks.
@@ -66,7 +66,7 @@ private struct Journey<W: Workflow> {
             if let next = next(after: index) { move(to: next) } else { run.direction = .done }
         } catch {
             guard !Task.isCancelled else { throw error }
-            if W.insists, runner.world.now < run.stepStarted + step.limit {
+            if W.insists || step.insists, runner.world.now < run.stepStarted + step.limit {
                 try await tryAgain(step, error)
                 return false
             }
@@ -149,7 +149,8 @@ private struct Journey<W: Workflow> {
             }
         } catch {
             guard !Task.isCancelled else { throw error }
-            return try await undoFailed(step, error)
+            // What isn't there any more needs no undoing.
+            if error.kind != .notFound { return try await undoFailed(step, error) }
         }
         if run.turnsAt == step.name {
             run.turnsAt = nil

@@ -45,6 +45,8 @@ package struct Step<W: Workflow>: Sendable {
     let applies: @Sendable (W.State) -> Bool
     let run: Question
     let undo: Action?
+    /// Whether there is no way back from here, as in `Workflow.insists`.
+    let insists: Bool
 
     /// Long enough for a large image over a slow network, short enough that nobody gives up on it first.
     package static var usualLimit: Duration { .seconds(1_800) }
@@ -52,11 +54,12 @@ package struct Step<W: Workflow>: Sendable {
     package init(
         _ name: String, limit: Duration = usualLimit,
         when applies: @escaping @Sendable (W.State) -> Bool = { _ in true },
-        _ run: @escaping Action, undo: Action? = nil
+        insists: Bool = false, _ run: @escaping Action, undo: Action? = nil
     ) {
         self.name = name
         self.limit = limit
         self.applies = applies
+        self.insists = insists
         self.run = { tools, state in
             try await run(tools, &state)
             return true
@@ -82,5 +85,6 @@ package struct Step<W: Workflow>: Sendable {
         self.applies = applies
         self.run = run
         self.undo = undo
+        insists = false
     }
 }

@@ -64,13 +64,13 @@ extension ServerTools {
             try tx.follow(report, at: world.now)
             return (
                 host, known.map { $0.vcpus != host.vcpus || $0.memory != host.memory || $0.disk != host.disk } ?? true,
-                try tx.deleted(among: report)
+                try tx.strays(among: report)
             )
         }
         if isNew { try await offer(host) }
-        // Nothing should make a guest of a server that is gone. If something did, it doesn't stay.
+        // Nothing should make a guest of a server that is gone, or is elsewhere. If something did, it doesn't stay.
         for server in strays {
-            try await bus.cast(ComputeMessages.remove, on: report.host, ServerReference(server: server))
+            try await bus.cast(ComputeMessages.tidy, on: report.host, ServerReference(server: server.id.text))
         }
     }
 
@@ -108,13 +108,18 @@ extension ServerTools {
 }
 
 extension Transaction {
-    /// The guests of a host whose servers have been deleted.
-    fileprivate func deleted(among report: NodeReport) throws(Failure) -> [String] {
+    /// The servers that have a guest on a host and are not to have one there.
+    fileprivate func strays(among report: NodeReport) throws(Failure) -> [Server] {
         let guests = report.guests.object?.members.map(\.name) ?? []
         guard !guests.isEmpty else { return [] }
         let servers: [Server] = try rows(
-            "SELECT * FROM compute_server WHERE state = 'deleted' AND id IN \(SQL.list(guests))")
-        return servers.map(\.id.text)
+            """
+            SELECT * FROM compute_server WHERE id IN \(SQL.list(guests))
+                AND (state = 'deleted' OR task IS NULL AND host <> \(report.host))
+            """)
+        return servers.filter {
+            $0.state == .deleted || $0.particulars.before == nil && $0.particulars.headedFor == nil
+        }
     }
 
     /// A server whose guest was switched off, or died, is not shown as running. What is being worked on is left alone.
@@ -126,19 +131,27 @@ extension Transaction {
             """
         )
         for server in servers {
-            guard let number = report.guests[server.id.text]?.integer, let power = GuestState(rawValue: Int(number)),
-                power != server.power
+            guard let number = report.guests[server.id.text]?.integer, let power = GuestState(rawValue: Int(number))
             else { continue }
+            let state = power.rest ?? server.state
+            guard power != server.power || state != server.state else { continue }
             try change(server.id, at: now) { server in
                 server.power = power
-                switch power {
-                case .running: server.state = .active
-                case .paused: server.state = .paused
-                case .suspended: server.state = .suspended
-                case .shutDown, .crashed: server.state = .stopped
-                case .none: break
-                }
+                server.state = state
             }
+        }
+    }
+}
+
+extension GuestState {
+    /// What a server is whose guest is found so, and that nobody is at work on.
+    fileprivate var rest: ServerState? {
+        switch self {
+        case .running: .active
+        case .paused: .paused
+        case .suspended: .suspended
+        case .shutDown, .crashed: .stopped
+        case .none: nil
         }
     }
 }

@@ -59,7 +59,7 @@ package struct Identity: Sendable {
         Role.created, Assignment.created, Revocation.created, RegisteredLimit.created, Limit.created,
         PolicyDocument.created, EndpointGroup.created, DomainConfiguration.created, OwnedAccessRule.created,
         ApplicationCredential.created, Trust.created, Credential.created, Changes.created,
-        Consumer.created, RequestToken.created, AccessToken.created,
+        Consumer.created, RequestToken.created, AccessToken.created, User.activity,
     ]
 }
 
@@ -74,6 +74,8 @@ package struct IdentitySettings: Sendable {
     package var lockoutDuration: Duration = .seconds(1_800)
     /// How many of the last passwords may not be used again; the current one counts.
     package var passwordHistory = 0
+    /// After how long without a login an account can't be used any more; nil for never.
+    package var inactivityLimit: Duration?
     package var minimumPasswordAge: Duration = .zero
     package var passwordLifetime: Duration?
     package var changePasswordUponFirstUse = false

@@ -68,11 +68,31 @@ extension ComputeNode {
     /// Leaves nothing of a server here: no guest, no disk, no port that was made for it.
     func remove(_ server: String) async throws(Failure) {
         try await turns.take(GuestID(server)) { () throws(Failure) in
-            try await Tracing.span("remove the guest", .hypervisor, by: "compute-node") { () async throws(Failure) in
-                try await hypervisor.remove(GuestID.rescue(of: server))
-                try await hypervisor.remove(GuestID(server))
-            }
+            try await removeGuests(of: server)
             try await ports.release(server, serviceToken: tokens.serviceToken())
+        }
+    }
+
+    func removeGuests(of server: String) async throws(Failure) {
+        try await Tracing.span("remove the guest", .hypervisor, by: "compute-node") { () async throws(Failure) in
+            try await hypervisor.remove(GuestID.rescue(of: server))
+            try await hypervisor.remove(GuestID(server))
+        }
+    }
+
+    /// Somebody thinks that a server's guest should not be here. It may have been decided anew since, so whoever knows is
+    /// asked once more, in the guest's turn.
+    func tidy(_ server: String) async throws(Failure) {
+        try await turns.take(GuestID(server)) { () throws(Failure) in
+            let reference = ServerReference(server: server, host: host)
+            do throws(Failure) {
+                _ = try await bus.call(ComputeMessages.describe, reference, deadline: .seconds(60))
+            } catch  where error.kind == .conflict {
+                try await removeGuests(of: server)
+            } catch  where error.kind == .notFound {
+                try await removeGuests(of: server)
+                try await ports.release(server, serviceToken: tokens.serviceToken())
+            }
         }
     }
 }

@@ -117,10 +117,7 @@ extension ComputeNode {
 
     /// The guest goes with its disks; what it was plugged into stays for the next one.
     func dismantle(_ server: String) async throws(Failure) {
-        try await Tracing.span("remove the guest", .hypervisor, by: "compute-node") { () async throws(Failure) in
-            try await hypervisor.remove(GuestID.rescue(of: server))
-            try await hypervisor.remove(GuestID(server))
-        }
+        try await turns.take(GuestID(server)) { () throws(Failure) in try await removeGuests(of: server) }
     }
 
     // MARK: Looking
@@ -158,7 +155,7 @@ extension ComputeNode {
 extension GuestID {
     /// The guest that runs from another image while a server is being rescued: a name that follows from the server's, and
     /// that no server has.
-    static func rescue(of server: String) -> GuestID {
+    package static func rescue(of server: String) -> GuestID {
         let digits = String(server.filter { $0 != "-" }.reversed())
         return GuestID(UUID(digits)?.dashed ?? "rescue-" + server)
     }

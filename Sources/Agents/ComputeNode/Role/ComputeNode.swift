@@ -59,6 +59,10 @@ package struct ComputeNode: Sendable {
     }
 
     private func serveChanges() {
+        bus.serve(ComputeMessages.tidy, on: host) { reference in
+            try await tidy(reference.server)
+            return Nothing()
+        }
         bus.serve(ComputeMessages.dismantle, on: host) { reference in
             try await dismantle(reference.server)
             return Nothing()

@@ -183,7 +183,7 @@ struct ServerPorts: Sendable {
                 let names = waiting.compactMap { $0["id"]?.string }.joined(separator: ", ")
                 throw Failure(.timedOut, "The networks of \(host) have not connected the ports \(names) in time.")
             }
-            do { try await Task.sleep(for: .milliseconds(50)) } catch { throw Failure(error) }
+            do { try await SystemClock().sleep(for: .milliseconds(50)) } catch { throw Failure(error) }
         }
     }
 

@@ -29,7 +29,7 @@ enum RebuildServer: Workflow {
     }
 
     static let steps: [Step<RebuildServer>] = [
-        Step("take the old guest away", limit: .seconds(600), dismantle),
+        Step("take the old guest away", limit: .seconds(600), insists: true, dismantle),
         Step("make the new guest", limit: .seconds(1_200), make),
         Step("switch it off again", when: \.wasStopped, stop),
         Step("say that it is there", finish),

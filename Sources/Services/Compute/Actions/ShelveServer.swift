@@ -49,9 +49,9 @@ enum ShelveServer: Workflow {
         Step("switch it off", limit: .seconds(400), when: { !$0.isShelved }, stop, undo: start),
         Step("announce the image", when: \.needsImage, announce, undo: removeImage),
         Step("write the image on the host", limit: .seconds(3_600), when: \.needsImage, write),
-        Step("put it on the shelf", shelve),
-        Step("take it off its host", limit: .seconds(400), leaveHost),
-        Step("release what it was allotted", release),
+        Step("put it on the shelf", insists: true, shelve),
+        Step("take it off its host", limit: .seconds(400), insists: true, leaveHost),
+        Step("release what it was allotted", insists: true, release),
     ]
 
     static func failed(_ tools: ServerTools, _ state: State, _ failure: Failure) async throws {
@@ -158,7 +158,7 @@ enum UnshelveServer: Workflow {
     static let steps: [Step<UnshelveServer>] = [
         Step("choose a host", limit: .seconds(60), chooseHost, undo: leaveHost),
         Step("build on the host", limit: .seconds(1_200), build, undo: tearDown),
-        Step("let go of the image", removeImage),
+        Step("let go of the image", insists: true, removeImage),
     ]
 
     static func failed(_ tools: ServerTools, _ state: State, _ failure: Failure) async throws {

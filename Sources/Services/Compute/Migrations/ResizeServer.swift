@@ -194,6 +194,8 @@ enum ConfirmResize: Workflow {
         }
     }
 
+    static let insists = true
+
     static let steps: [Step<ConfirmResize>] = [
         Step("clear the old host", limit: .seconds(600), clear), Step("release what was held for it", release),
     ]
@@ -223,6 +225,8 @@ enum ConfirmResize: Workflow {
 enum RevertResize: Workflow {
     static let name = "revert-resize"
     typealias State = ConfirmResize.State
+
+    static let insists = true
 
     static let steps: [Step<RevertResize>] = [
         Step("take the new guest down", limit: .seconds(400), takeDown), Step("write down its old size", write),

@@ -83,7 +83,7 @@ struct ServerView: Sendable {
         json.put("updated", server.updated, as: .seconds)
         writeAddresses(server, to: &json)
         json.put("accessIPv4", server.accessV4)
-        json.put("accessIPv6", server.accessV6)
+        json.put("accessIPv6", IPAddress(server.accessV6)?.description ?? server.accessV6)
         links.write(to: &json, "servers", server.id.text)
         json.put("OS-DCF:diskConfig", server.particulars.diskConfig)
         if ["ACTIVE", "BUILD", "REBUILD", "RESIZE", "VERIFY_RESIZE", "MIGRATING"].contains(server.status) {

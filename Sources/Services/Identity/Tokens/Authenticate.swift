@@ -28,6 +28,9 @@ extension Identity {
             let account = try tx.user(user)
             return (account, account.isContent(with: methods) ? try tx.grant(wish) : nil)
         }
+        guard !account.isInactive(at: world.now, settings) else {
+            throw Failure(.unauthenticated, "The account is inactive for user: \(account.id).")
+        }
         guard let grant else {
             let now = Moment(seconds: world.now.seconds)
             let receipt = Receipt(user: user, methods: methods, issued: now, expires: now + Receipt.lifetime)
@@ -35,7 +38,15 @@ extension Identity {
         }
         let token = try await tokens.issue(user: user, methods: methods, grant: grant, parent: parent?.content)
         try await consume(token)
+        try await noteActivity(of: account)
         return .token(token)
+    }
+
+    /// Once a day for each user, and only where somebody wants to know.
+    private func noteActivity(of user: User) async throws(Failure) {
+        let today = Moment(seconds: world.now.seconds / 86_400 * 86_400)
+        guard settings.inactivityLimit != nil, user.lastActive.map({ $0 < today }) ?? true else { return }
+        try await database.write { try $0.run("UPDATE user SET last_active_at = \(today) WHERE id = \(user.id)") }
     }
 
     /// The methods in all: of this request, of the token that it shows, and of the receipt that it brings.

@@ -53,11 +53,14 @@ extension Transaction {
 
     /// Those that stand behind a place in the store, with their own.
     func revocations(
-        after position: Int, endingAfter now: Moment
+        after position: Int, endingAfter now: Moment, limit: Int = .max
     ) throws(Failure) -> [(position: Int, revocation: Revocation)] {
-        try rows("SELECT * FROM revocation WHERE position > \(position) AND ends_at > \(now) ORDER BY position") {
-            row throws(Failure) in (try row.integer("position"), try Revocation(row))
-        }
+        try rows(
+            """
+            SELECT * FROM revocation WHERE position > \(position) AND ends_at > \(now)
+            ORDER BY position LIMIT \(limit)
+            """
+        ) { row throws(Failure) in (try row.integer("position"), try Revocation(row)) }
     }
 
     func deleteRevocations(endingBefore now: Moment) throws(Failure) {

@@ -26,6 +26,8 @@ final class Tokens: Sendable {
 
     /// Some 2 KB each. At the limit all are forgotten and looked up anew.
     private static let memoryLimit = 50_000
+    /// So many revocations of others that nobody waits long for the lock, were there a million.
+    private static let takenInAtOnce = 2_000
 
     init(database: Database, world: World, keys: any TokenKeys, changes: Changes, lifetime: Duration) {
         self.changes = changes
@@ -38,11 +40,18 @@ final class Tokens: Sendable {
     /// Reads what other processes have revoked, and forgets what they may have changed. To be done before the first
     /// token is checked, and whenever there is news.
     func catchUp() async throws(Failure) {
-        let (now, last) = (world.now, state.withLock { $0.lastRevocation })
-        let fresh = try await database.read { try $0.revocations(after: last, endingAfter: now) }
-        state.withLock { state in
-            for revocation in fresh { state.revocations.add(revocation.revocation) }
-            state.lastRevocation = max(state.lastRevocation, fresh.last?.position ?? 0)
+        let now = world.now
+        var isMore = true
+        while isMore {
+            let last = state.withLock { $0.lastRevocation }
+            let fresh = try await database.read {
+                try $0.revocations(after: last, endingAfter: now, limit: Tokens.takenInAtOnce)
+            }
+            state.withLock { state in
+                for revocation in fresh { state.revocations.add(revocation.revocation) }
+                state.lastRevocation = max(state.lastRevocation, fresh.last?.position ?? 0)
+            }
+            isMore = fresh.count == Tokens.takenInAtOnce
         }
         dropAll()
     }
@@ -126,23 +135,26 @@ final class Tokens: Sendable {
         revocation.auditID = content.auditIDs.first
         // Those made from it carry its mark at the end of their own. The one that it was made from stays good.
         if withChain { revocation.chain = content.auditIDs.first }
-        try revoke(revocation, tx)
+        try revoke(revocation, of: content.user, tx)
     }
 
     func revoke(allOf user: ID<User>, _ tx: Transaction) throws(Failure) {
         let now = world.now
-        try revoke(Revocation(user: user, issuedBefore: now, ends: now + lifetime), tx)
+        try revoke(Revocation(user: user, issuedBefore: now, ends: now + lifetime), of: user, tx)
     }
 
-    private func revoke(_ revocation: Revocation, _ tx: Transaction) throws(Failure) {
+    /// - Parameter user: whose tokens it is about: those made from one another are one user's.
+    private func revoke(_ revocation: Revocation, of user: ID<User>, _ tx: Transaction) throws(Failure) {
         try changes.note(tx)
         try tx.insert(revocation)
         tx.afterCommit { [self] in
             state.withLock { state in
                 state.revocations.add(revocation)
                 state.changes += 1
-                let revocations = state.revocations
-                state.known = state.known.filter { !revocations.cover($0.value.content, $0.value.people) }
+                for text in state.textsOfUser[user] ?? [] {
+                    guard let token = state.known[text] else { continue }
+                    if state.revocations.cover(token.content, token.people) { state.known[text] = nil }
+                }
             }
         }
     }

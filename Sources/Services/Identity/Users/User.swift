@@ -17,6 +17,8 @@ struct User: Resource, Hashable {
     /// Failed logins since the last good one, and when the last of them was.
     var failures: Int
     var failed: Moment?
+    /// The last day on which it logged in, as far as that is noted.
+    var lastActive: Moment?
 }
 
 extension User {
@@ -69,6 +71,14 @@ extension User {
             failures >= attempts, let failed
         else { return false }
         return now < failed + settings.lockoutDuration
+    }
+
+    /// Whether it hasn't logged in for longer than an operator allows.
+    func isInactive(at now: Moment, _ settings: IdentitySettings) -> Bool {
+        guard let limit = settings.inactivityLimit, !options.isOn("ignore_user_inactivity"), let lastActive else {
+            return false
+        }
+        return now > lastActive + limit
     }
 
     func isPasswordExpired(at now: Moment) -> Bool {

@@ -36,6 +36,8 @@ extension User {
         """,
         "CREATE INDEX password_by_user ON password (user_id)")
 
+    static let activity = Migration("add user.last_active_at", "ALTER TABLE user ADD COLUMN last_active_at BIGINT")
+
     static let filters: [Filter] = [
         .text("name", "name"), .boolean("enabled", "enabled"), .text("domain_id", "domain_id"),
     ]
@@ -46,7 +48,8 @@ extension User {
             isEnabled: try row.bool("enabled"), defaultProject: try row.optionalID("default_project_id"),
             options: try row.options("options"), extra: try row.extra("extra"),
             passwordExpires: try row.optionalMoment("password_expires_at"), failures: try row.integer("failures"),
-            failed: try row.optionalMoment("failed_at"))
+            failed: try row.optionalMoment("failed_at"),
+            lastActive: try row.optionalMoment("last_active_at"))
     }
 }
 

@@ -1,0 +1,277 @@
+package import Base
+import Crypto
+import Glibc
+import HTTP
+import IO
+import Identity
+import Programs
+import SQL
+import Workflow
+
+/// What an operator does with a cloud from beside it, running or not.
+package struct Care: Sendable {
+    package typealias Progress = @Sendable (String) -> Void
+
+    private let settings: CloudSettings
+    private let world = World()
+
+    package init(_ settings: CloudSettings) { self.settings = settings }
+
+    var auditPath: String { settings.data.auditLog }
+
+    private func withDatabase<Value>(
+        _ body: (Database) async throws(Failure) -> Value
+    ) async throws(Failure) -> Value {
+        let address = settings.databaseAddress
+        if !address.contains("://"), !Files.exists(address) { throw .notFound("cloud", settings.data.path) }
+        let database = try Database(Database.Location(address))
+        let result: Result<Value, Failure>
+        do throws(Failure) { result = .success(try await body(database)) } catch { result = .failure(error) }
+        await database.close()
+        return try result.get()
+    }
+}
+
+// MARK: Status
+
+extension Care {
+    package struct Finding: Sendable {
+        package let what: String
+        package let place: String
+        package let state: String
+        package let isGood: Bool
+    }
+
+    package func status() async throws(Failure) -> [Finding] {
+        var findings: [Finding] = []
+        guard Files.exists(settings.data.path + "/clouds.yaml") else {
+            throw .notFound("cloud", settings.data.path)
+        }
+        let holder = settings.data.holder
+        findings.append(
+            Finding(what: "process", place: settings.data.path, state: holder ?? "not running", isGood: holder != nil))
+        let base = try ClientFiles(settings).address()
+        let loops = Loops()
+        let client = HTTPClient(on: loops, trust: nil)
+        for entry in Cloud.listed {
+            let url = base + "/" + entry.service + entry.path + (entry.path.isEmpty ? "/" : "")
+            let state = await Care.ask(url, client)
+            findings.append(Finding(what: entry.type, place: url, state: state ?? "answers", isGood: state == nil))
+        }
+        await loops.stop()
+        return findings
+    }
+
+    /// What is wrong; nil when it answers.
+    private static func ask(_ url: String, _ client: HTTPClient) async -> String? {
+        do {
+            let url = try HTTPURL(url)
+            let request = HTTPRequest("GET", url.target, headers: ["Host": url.origin.host])
+            let reply = try await client.send(request, to: url.origin, by: .after(.seconds(5)))
+            _ = try await reply.body.collect(limit: 1 << 20)
+            // Who isn't known is refused: that is an answer too.
+            return reply.status < 500 ? nil : "answers with \(reply.status)"
+        } catch {
+            return Failure(error).message
+        }
+    }
+}
+
+// MARK: This machine
+
+extension Care {
+    package struct Diagnosis: Sendable {
+        package let what: String
+        package let state: String
+        package let remedy: String
+    }
+
+    package func diagnosis() throws(Failure) -> [Diagnosis] {
+        let programs: [(name: String, purpose: String, package: String)] = [
+            ("qemu-system-x86_64", "runs guests", "qemu-system-x86"),
+            ("qemu-img", "makes and converts disks", "qemu-utils"),
+            ("genisoimage", "makes config drives", "genisoimage"),
+            ("ip", "makes networks of a host", "iproute2"),
+            ("nft", "filters packets", "nftables"),
+            ("dnsmasq", "answers guests' DHCP", "dnsmasq-base"),
+            ("tar", "makes backups", "tar"),
+        ]
+        var found = programs.map { program in
+            let isThere = Care.path(of: program.name) != nil
+            return Diagnosis(
+                what: "\(program.name), which \(program.purpose)", state: isThere ? "there" : "missing",
+                remedy: isThere ? "" : "apt-get install \(program.package)")
+        }
+        let hasKVM = access("/dev/kvm", R_OK | W_OK) == 0
+        found.append(
+            Diagnosis(
+                what: "/dev/kvm, which makes guests fast", state: hasKVM ? "there" : "missing",
+                remedy: hasKVM
+                    ? ""
+                    : "switch virtualisation on in the firmware; be in the group kvm. Guests are emulated until then"))
+        found.append(
+            Diagnosis(
+                what: "the rights to make networks", state: geteuid() == 0 ? "there" : "missing",
+                remedy: geteuid() == 0 ? "" : "run as root, or go on with simulated networks"))
+        found.append(room())
+        return found
+    }
+
+    private func room() -> Diagnosis {
+        var facts = statvfs()
+        let place = Files.exists(settings.data.path) ? settings.data.path : "/"
+        guard statvfs(place, &facts) == 0 else {
+            return Diagnosis(what: "room on the disk", state: "unknown", remedy: "")
+        }
+        let gigabytes = Int(facts.f_bavail) * Int(facts.f_frsize) / (1 << 30)
+        return Diagnosis(
+            what: "room on the disk of \(place)", state: "\(gigabytes) GiB",
+            remedy: gigabytes < 10 ? "images and disks want more: free some, or choose another folder with --data" : "")
+    }
+
+    private static func path(of program: String) -> String? {
+        let path = getenv("PATH").map { String(cString: $0) } ?? ""
+        let folders = path.split(separator: ":").map(String.init) + ["/usr/sbin", "/sbin"]
+        return folders.map { $0 + "/" + program }.first { access($0, X_OK) == 0 }
+    }
+}
+
+// MARK: Long work
+
+extension Care {
+    package struct Work: Sendable {
+        package let id: String
+        package let workflow: String
+        package let subject: String
+        package let state: String
+        package let step: String
+        package let since: String
+        package let failure: String
+    }
+
+    package func workflows(all: Bool) async throws(Failure) -> [Work] {
+        let runs = try await withDatabase { database throws(Failure) in
+            try await database.read { tx throws(Failure) -> [Run] in
+                try tx.rows(
+                    """
+                    SELECT * FROM workflow_run WHERE \(all ? "1 = 1" : "direction IN ('forward', 'undoing', 'stuck')")
+                    ORDER BY started_at DESC LIMIT 1000
+                    """)
+            }
+        }
+        return runs.map { run in
+            Work(
+                id: run.id.text, workflow: run.workflow, subject: run.subject, state: run.direction.rawValue,
+                step: run.step, since: Timestamp.seconds.text(run.stepStarted), failure: run.failure ?? "")
+        }
+    }
+}
+
+// MARK: The database
+
+extension Care {
+    package func migrate() async throws(Failure) {
+        let now = world.now
+        let database = try Database(Database.Location(settings.databaseAddress))
+        let result: Result<Void, Failure>
+        do throws(Failure) { result = .success(try await Cloud.migrate(database, at: now)) } catch {
+            result = .failure(error)
+        }
+        await database.close()
+        try result.get()
+    }
+
+    package func migrations() async throws(Failure) -> [(service: String, done: Int, missing: Int)] {
+        let applied = try await withDatabase { database throws(Failure) in try await database.appliedMigrations() }
+        return Cloud.histories.map { history in
+            let done = applied.filter { $0.service == history.service && $0.appliedAt != nil }.count
+            return (service: history.service, done: done, missing: history.migrations.count - done)
+        }
+    }
+
+    /// The staged keys, which running processes know already, become the ones that seal, and what is stored is sealed
+    /// with them.
+    package func rotateKeys(_ progress: Progress) async throws(Failure) -> Int {
+        let folders = [settings.data.tokenKeys, settings.data.credentialKeys]
+        for folder in folders {
+            guard Files.exists(folder) else { throw .notFound("cloud", settings.data.path) }
+            try KeyRepository(path: folder).rotate(chance: world.chance)
+            progress("rotated  \(folder)")
+        }
+        let keys = try KeyRing(KeyRepository(path: settings.data.credentialKeys))
+        let world = world
+        return try await withDatabase { database throws(Failure) in
+            try await Identity.reseal(in: database, with: keys, world: world)
+        }
+    }
+}
+
+// MARK: Backup
+
+extension Care {
+    /// What is kept beside the database. Disks of servers and volumes change all the time: whoever wants those keeps
+    /// snapshots of them.
+    private static let parts = ["keys", "images", "policy", "clouds.yaml", "openrc"]
+
+    package func backup(to file: String, _ progress: Progress) async throws(Failure) {
+        guard settings.isDatabaseAFile else {
+            throw .invalid(
+                "The database is a server's: keep it with mysqldump --single-transaction, and the folder by tar.")
+        }
+        let data = settings.data.path
+        guard Files.exists(settings.data.database) else { throw .notFound("cloud", data) }
+        let staging = data + "/backup.\(getpid())"
+        try DataDirectory.make(staging)
+        defer { try? Files.removeFolder(staging) }
+        // Files are linked before the database is kept and again afterwards, so that whatever it names is there: a file
+        // is never changed once it has its name.
+        let parts = Care.parts.filter { Files.exists(data + "/" + $0) }
+        try await link(parts, from: data, to: staging)
+        progress("files    \(parts.joined(separator: ", "))")
+        try await Database.keep(settings.data.database, as: staging + "/martlet.db")
+        progress("database \(settings.data.database)")
+        try await link(parts, from: data, to: staging)
+        let fresh = file + ".new"
+        var tar = Program("tar", "--create", "--file", fresh, "--directory", staging, ".")
+        tar.limit = .seconds(24 * 3_600)
+        try await tar.run(by: "backup")
+        guard rename(fresh, file) == 0 else {
+            throw .unavailable("Cannot write \(file): \(String(cString: strerror(errno))).")
+        }
+        progress("kept     \(file)")
+    }
+
+    private func link(_ parts: [String], from folder: String, to staging: String) async throws(Failure) {
+        let sources = parts.map { folder + "/" + $0 }
+        guard !sources.isEmpty else { return }
+        try await Program("cp", ["--archive", "--link", "--force"] + sources + [staging]).run(by: "backup")
+    }
+
+    /// Where what was there before has gone, if anything was.
+    package func restore(from file: String, _ progress: Progress) async throws(Failure) -> String? {
+        guard Files.exists(file) else { throw .notFound("file", file) }
+        let data = settings.data.path
+        let isThere = Files.exists(data)
+        if isThere { try settings.data.take() }
+        let fresh = data + ".restoring"
+        try Files.removeFolder(fresh)
+        try DataDirectory.make(fresh)
+        var tar = Program("tar", "--extract", "--file", file, "--directory", fresh)
+        tar.limit = .seconds(24 * 3_600)
+        try await tar.run(by: "restore")
+        guard Files.exists(fresh + "/martlet.db") else {
+            try Files.removeFolder(fresh)
+            throw .invalid("\(file) holds no cloud: there is no martlet.db in it.")
+        }
+        progress("unpacked \(file)")
+        let aside = data + ".before-" + Timestamp.seconds.text(world.now).filter { $0.isNumber || $0 == "T" }
+        if isThere, rename(data, aside) != 0 { throw Care.cannot("set aside", data) }
+        guard rename(fresh, data) == 0 else { throw Care.cannot("put in place", data) }
+        progress("restored \(data)")
+        return isThere ? aside : nil
+    }
+
+    private static func cannot(_ what: String, _ path: String) -> Failure {
+        .unavailable("Cannot \(what) \(path): \(String(cString: strerror(errno))).")
+    }
+}
