@@ -116,6 +116,9 @@ import Workflow
             #expect(try await cloud.send("DELETE", "\(path)/\(port)").status == 202)
             _ = try await cloud.wait(for: path) { $1["interfaceAttachments"]?.array?.count == 1 }
             #expect(try await cloud.send("GET", "/network/v2.0/ports/\(port)").status == 404)
+            _ = try await cloud.wait(for: "/compute/v2.1/servers/\(id)") { _, json in
+                json["server"]?["addresses"]?["net"]?.array?.count == 1
+            }
             #expect(try await cloud.send("DELETE", "\(path)/\(port)").status == 404)
             try await ground.expectNothingLeft(after: id)
         }
