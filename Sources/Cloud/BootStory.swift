@@ -127,7 +127,7 @@ extension BootStory {
             Step(23, 14, nil, .beginning, .rest, "GET /network", by: "compute-node"),
             Step(24, 15, nil, .beginning, .call, "check the token", within: " /network", of: "compute-node"),
             Step(25, 15, nil, .end, .rest, "POST /network", by: "compute-node"),
-            Step(26, 16, nil, .beginning, .rest, "GET /volume", by: "compute-node"),
+            Step(26, 16, nil, .beginning, .rest, "PUT /volume", by: "compute-node"),
             Step(27, 17, nil, .beginning, .call, "check the token", within: " /volume", of: "compute-node"),
             Step(28, 17, nil, .end, .rest, "PUT /volume", by: "compute-node"),
             Step(29, 18, 5, .beginning, .hypervisor, "make the guest"),

@@ -52,8 +52,6 @@ enum Extensions {
         one("port-security", "Port security", "Whether a port's traffic is filtered."),
         one("project-id", "project_id", "Projects are called so."),
         one("provider", "Provider networks", "How a network lies on the wires below."),
-        one("port-resource-request", "What ports need", "What a port's policy asks of its host."),
-        one("port-resource-request-groups", "What ports need, by group", "The same, for several kinds of rules."),
         one("qos", "Quality of service", "Policies with rules about how traffic goes."),
         one("qos-bw-limit-direction", "Limits by direction", "Bandwidth is limited in either direction."),
         one("qos-bw-minimum-ingress", "Minimum bandwidth inwards", "Bandwidth is promised inwards, too."),
