@@ -63,7 +63,7 @@ struct RunningCloud {
 
     /// Asks again until the answer is as it should be; an answer that never comes fails the test.
     func wait(for target: String, until isThere: (Int, JSON) -> Bool) async throws -> JSON {
-        for _ in 0..<600 {
+        for _ in 0..<2_400 {
             let (status, json) = try await send("GET", target)
             if isThere(status, json) { return json }
             try await Task.sleep(for: .milliseconds(50))

@@ -111,7 +111,7 @@ enum Manageable {
         let (volume, view) = try await service.database.write { tx in
             let backends = try tx.volumeServices("cinder-volume")
             guard let backend = backends.first(where: { $0.host == Place(host).backend }) else {
-                throw Failure.unavailable("Host '\(host)' not found")
+                throw Failure.invalid("Host '\(host)' not found")
             }
             guard try !tx.storedNames().contains(reference) else {
                 throw Failure.invalid("Unable to manage existing volume. Volume \(reference) already managed.")
