@@ -9,39 +9,45 @@ import Testing
         return URL(fileURLWithPath: bundle).deletingLastPathComponent().appendingPathComponent("simulate").path
     }
 
-    private func simulate(_ arguments: String...) throws -> (status: Int32, text: String) {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: tool)
-        process.arguments = arguments
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        try process.run()
-        let text = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        return (process.terminationStatus, text)
+    /// On a thread of its own, for the tests share a few.
+    private func simulate(_ arguments: String...) async throws -> (status: Int32, text: String) {
+        let tool = tool
+        return try await withCheckedThrowingContinuation { caller in
+            Thread.detachNewThread {
+                let process = Process()
+                process.executableURL = URL(fileURLWithPath: tool)
+                process.arguments = arguments
+                let pipe = Pipe()
+                process.standardOutput = pipe
+                do { try process.run() } catch { return caller.resume(throwing: error) }
+                let text = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+                process.waitUntilExit()
+                caller.resume(returning: (process.terminationStatus, text))
+            }
+        }
     }
 
-    @Test func theSameSeedIsTheSameHistory() throws {
-        let first = try simulate("--verbose", "42")
+    @Test func theSameSeedIsTheSameHistory() async throws {
+        let first = try await simulate("--verbose", "42")
         #expect(first.text.contains("seed 42: "))
-        #expect(try simulate("--verbose", "42").text == first.text)
+        #expect(try await simulate("--verbose", "42").text == first.text)
     }
 
-    @Test func anotherSeedIsAnotherHistory() throws {
-        let digests = try simulate("1", "2", "3").text.split(separator: "\n").compactMap { line in
+    @Test func anotherSeedIsAnotherHistory() async throws {
+        let digests = try await simulate("1", "2", "3").text.split(separator: "\n").compactMap { line in
             line.split(separator: " ").last
         }
         #expect(Set(digests).count == 3)
     }
 
-    @Test func everyPromiseIsKeptWhateverGoesWrong() throws {
-        let result = try simulate("1", "2", "3", "4", "5", "6", "7", "8")
+    @Test func everyPromiseIsKeptWhateverGoesWrong() async throws {
+        let result = try await simulate("1", "2", "3", "4", "5", "6", "7", "8")
         #expect(result.status == 0, "\(result.text)")
     }
 
     /// Every workflow's own steps, so a new one is walked too.
-    @Test func aKillAtAnyStepLeavesNothingBehind() throws {
-        let result = try simulate("--walk")
+    @Test func aKillAtAnyStepLeavesNothingBehind() async throws {
+        let result = try await simulate("--walk")
         #expect(result.status == 0, "\(result.text)")
         #expect(result.text.contains("before \"build on the host\""))
     }
