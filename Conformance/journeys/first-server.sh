@@ -35,7 +35,7 @@ the_cloud_says_what_it_has() {
     ask volume service list
     holds 'any(.[]; .State == "up")'
     ask limits show --absolute
-    holds 'any(.[]; .Name == "maxTotalInstances" and .Value > 0)'
+    holds 'any(.[]; .Name == "instances" and .Value > 0)'
     ask quota show
     holds 'any(.[]; .Resource == "instances")'
 }
@@ -304,7 +304,7 @@ nothing_is_left_over() {
     done
     ask port list
     holds 'all(.[]; ."Fixed IP Addresses" | tostring | contains("10.7.0") | not)'
-    if pgrep -f "$(dirname "$OS_CLIENT_CONFIG_FILE").*qemu|qemu.*$(dirname "$OS_CLIENT_CONFIG_FILE")" >/dev/null; then
+    if pgrep -f "qemu-system.*$(dirname "$OS_CLIENT_CONFIG_FILE")" >/dev/null; then
         echo "# a guest still runs"
         exit 1
     fi
