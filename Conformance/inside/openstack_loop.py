@@ -2,7 +2,7 @@
 
 Starting the client costs a second or more, which a journey of two hundred commands need not pay each time. Commands
 share one session, as they do when a person types them at the client's own prompt; one that brings options of its own
-before the command (`--os-username …`) gets a client of its own.
+before the command (`--os-username …`) gets a process of its own.
 
 usage: python openstack_loop.py DIR     what a command prints goes to DIR/out, its complaints to DIR/err
 """
@@ -11,6 +11,7 @@ import contextlib
 import logging
 import pathlib
 import shlex
+import subprocess
 import sys
 
 from openstackclient.shell import OpenStackShell
@@ -36,8 +37,8 @@ class Session:
 
 
 def run_alone(words: list[str]) -> int:
-    logging.getLogger("").handlers.clear()
-    return OpenStackShell().run(words)
+    command = [sys.executable, "-m", "openstackclient.shell", *words]
+    return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=sys.stdout, stderr=sys.stderr).returncode
 
 
 def run(words: list[str], session: Session) -> int:
