@@ -201,6 +201,20 @@ final class TestClock: Clock {
         #expect(things.all.isEmpty)
     }
 
+    @Test func whatInsistsGoesOnWhenItIsCancelled() async throws {
+        things.make("house")
+        things.isOpen.withLock { $0 = false }
+        let runner = runner()
+        try await database.write { try runner.start(Demolish.self, about: "house", Build.State(), $0) }
+        try await runner.settle()
+        try await database.write { try $0.cancelRuns(of: Demolish.name, about: "house") }
+        things.isOpen.withLock { $0 = true }
+        clock.pass(.seconds(5))
+        try await runner.settle()
+        #expect(try await onlyRun().direction == .done)
+        #expect(things.all.isEmpty)
+    }
+
     @Test func whatInsistsGivesUpAtItsLimit() async throws {
         things.isOpen.withLock { $0 = false }
         let runner = runner()

@@ -60,13 +60,14 @@ private struct Journey<W: Workflow> {
 
     /// False when the run waits.
     private mutating func forward(_ step: Step<W>, _ index: Int) async throws(Failure) -> Bool {
+        let insists = W.insists || step.insists
         do throws(Failure) {
-            if run.isCancelled { throw Failure(.conflict, "It was cancelled.") }
+            if run.isCancelled, !insists { throw Failure(.conflict, "It was cancelled.") }
             guard try await perform(step) else { return try await pause(step) }
             if let next = next(after: index) { move(to: next) } else { run.direction = .done }
         } catch {
             guard !Task.isCancelled else { throw error }
-            if W.insists || step.insists, runner.world.now < run.stepStarted + step.limit {
+            if insists, runner.world.now < run.stepStarted + step.limit {
                 try await tryAgain(step, error)
                 return false
             }

@@ -12,7 +12,7 @@ package protocol Workflow: Sendable {
     static var steps: [Step<Self>] { get }
     static var retry: Retry? { get }
     /// Whether there is no way back, as from a deletion: a step that fails is tried again, later and later, until its
-    /// limit has passed.
+    /// limit has passed, and nobody can cancel it.
     static var insists: Bool { get }
     /// Called when a run has ended undone or stuck, with what went wrong: to say it where users look.
     static func failed(_ tools: Tools, _ state: State, _ failure: Failure) async throws
