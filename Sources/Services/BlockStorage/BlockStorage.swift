@@ -15,6 +15,7 @@ package struct BlockStorage: Sendable {
     package let world: World
     let runner: WorkflowRunner
     let tools: VolumeTools
+    let documents = Documents<Volume, VolumeView.Kind>()
 
     var settings: BlockStorageSettings { tools.settings }
 
@@ -60,6 +61,7 @@ package struct BlockStorage: Sendable {
         VolumeType.created, VolumeServiceRow.created, Volume.created, Snapshot.created, Attachment.created,
         QuotaLimit.created, UserMessage.created, Backup.created, VolumeGroup.created, QoSSpecs.created,
         Transfer.created, GroupType.created, GroupSnapshot.created, Backup.keepsMore, Volume.saysReadOnly,
+        Volume.counted,
     ]
 
     /// Rules that no endpoint is let through by, but handlers ask.

@@ -19,7 +19,7 @@ package struct Compute: Sendable {
     let tokens: any TokenIssuer
     let settings: ComputeSettings
     let keys = Pool(name: "keypairs", threads: 1)
-    let documents = ServerDocuments()
+    let documents = Documents<Server, ServerView.Kind>()
 
     /// The services that compute asks.
     package struct Neighbours: Sendable {
@@ -84,7 +84,7 @@ package struct Compute: Sendable {
         Flavor.created, Keypair.created, ComputeHost.created, Server.created, Wishes.added, ComputeHost.countedOn,
         Quota.created, ServerGroup.created, Aggregate.created, ServerEvent.created,
         Server.grown, ServerMigration.created, ConsoleTicket.created, ComputeRole.created,
-        ServerStamp.counted,
+        Server.counted,
     ]
 
     /// What the conductor of this service can carry out.

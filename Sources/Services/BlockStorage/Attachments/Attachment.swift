@@ -94,6 +94,7 @@ extension Transaction {
                 "connector": attachment.connector?.storedText, "connection": attachment.connection.storedText,
                 "attached_at": attachment.attached, "created_at": attachment.created,
             ])
+        try touchVolumes(where: "id = \(attachment.volume)")
     }
 
     func update(_ attachment: Attachment) throws(Failure) {
@@ -105,9 +106,11 @@ extension Transaction {
                 attached_at = \(attachment.attached)
             WHERE id = \(attachment.id)
             """)
+        try touchVolumes(where: "id = \(attachment.volume)")
     }
 
     func delete(_ attachment: ID<Attachment>) throws(Failure) {
+        try touchVolumes(where: "id IN (SELECT volume_id FROM volume_attachment WHERE id = \(attachment))")
         try run("DELETE FROM volume_attachment WHERE id = \(attachment)")
     }
 

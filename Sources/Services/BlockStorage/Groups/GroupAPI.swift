@@ -291,7 +291,8 @@ extension VolumeGroup {
                 let own = volume.group
                 volume.group = nil
                 try service.delete(volume, cascade: false, force: false, tx)
-                try tx.run("UPDATE volume_volume SET group_id = \(own) WHERE id = \(volume.id)")
+                try tx.run(
+                    "UPDATE volume_volume SET revision = revision + 1, group_id = \(own) WHERE id = \(volume.id)")
             }
             group.status = .deleting
             try tx.update(group)

@@ -135,7 +135,7 @@ enum Manageable {
             try tx.insert(volume)
             let state = ManageVolume.State(volume: volume.id, reference: reference)
             try service.runner.start(ManageVolume.self, about: volume.id.text, state, tx)
-            return (volume, try VolumeView(call, [volume], tx))
+            return (volume, try VolumeView(call, of: volume, tx))
         }
         return .json(202) { $0.object("volume") { view.writeChanged(volume, to: &$0) } }
     }

@@ -127,6 +127,7 @@ extension Transaction {
         } catch  where error.violation?.kind == .unique {
             throw .conflict("Volume Type \(type.name) already exists.")
         }
+        try touchVolumes(where: "type_id = \(id)")
         return type
     }
 

@@ -53,24 +53,36 @@ extension Rule {
 
 extension Volume {
     static func list(_ call: Call<BlockStorage>) async throws(Failure) -> Reply {
-        try await listReply(call, at: "/volumes") { view, volume, json in view.writeBrief(volume, to: &json) }
+        let query = try ListQuery(listing, call)
+        let page: Page<Volume> = try await call.service.database.read { try $0.page(query) }
+        return .json { json in
+            json.array("volumes", of: page.things) { volume, json in
+                json.object {
+                    $0.put("id", volume.id)
+                    $0.put("name", volume.name)
+                    call.writeLinks("volumes", volume.id.text, to: &$0)
+                }
+            }
+            call.writeEnd(of: page, listing, at: "/volumes", last: page.things.last?.id.text, to: &json)
+        }
     }
 
     static func listDetailed(_ call: Call<BlockStorage>) async throws(Failure) -> Reply {
-        try await listReply(call, at: "/volumes/detail") { view, volume, json in view.write(volume, to: &json) }
-    }
-
-    private static func listReply(
-        _ call: Call<BlockStorage>, at path: String, _ write: (VolumeView, Volume, inout JSONWriter) -> Void
-    ) async throws(Failure) -> Reply {
-        let query = try ListQuery(listing, call)
-        let (page, view) = try await call.service.database.read { tx in
-            let page: Page<Volume> = try tx.page(query)
-            return (page, try VolumeView(call, page.things, tx))
+        let (query, documents) = (try ListQuery(stamps, call), call.service.documents)
+        let (page, list, view) = try await call.service.database.read { tx in
+            let page: Page<Stamp<Volume>> = try tx.page(query)
+            var view = try VolumeView(call, tx)
+            let list = try DocumentList(page.things, documents, as: view.kind, tx) { ids in
+                "\(select) WHERE volume_volume.id IN \(ids)"
+            }
+            try view.add(list.fresh, tx)
+            return (page, list, view)
         }
         return .json { json in
-            json.array("volumes", of: page.things) { volume, json in json.object { write(view, volume, &$0) } }
-            call.writeEnd(of: page, listing, at: path, last: page.things.last?.id.text, to: &json)
+            json.array("volumes") { json in
+                list.write(to: &json, documents, as: view.kind) { volume, json in view.write(volume, to: &json) }
+            }
+            call.writeEnd(of: page, listing, at: "/volumes/detail", last: page.things.last?.id.text, to: &json)
         }
     }
 
@@ -98,7 +110,7 @@ extension Volume {
     static func show(_ call: Call<BlockStorage>) async throws(Failure) -> Reply {
         let (volume, view) = try await call.service.database.read { tx in
             let volume = try tx.volume(call.id("volume_id"), in: call.scope)
-            return (volume, try VolumeView(call, [volume], tx))
+            return (volume, try VolumeView(call, of: volume, tx))
         }
         return .json { $0.object("volume") { view.write(volume, to: &$0) } }
     }
@@ -154,7 +166,7 @@ extension Volume {
     ) async throws(Failure) -> Reply {
         let (volume, view) = try await call.service.database.write { tx in
             let volume = try body(tx)
-            return (volume, try VolumeView(call, [volume], tx))
+            return (volume, try VolumeView(call, of: volume, tx))
         }
         return .json(status) { $0.object("volume") { view.writeChanged(volume, to: &$0) } }
     }

@@ -44,6 +44,10 @@ extension Volume: Record {
         "note whether a volume was said to be read-only",
         "ALTER TABLE volume_volume ADD COLUMN read_only_said BOOLEAN NOT NULL DEFAULT 0")
 
+    /// By which lists know what hasn't changed since they were last written: whatever a volume shows counts one up.
+    static let counted = Migration(
+        "count the changes of volumes", "ALTER TABLE volume_volume ADD COLUMN revision BIGINT NOT NULL DEFAULT 0")
+
     init(_ row: borrowing Row) throws(Failure) {
         self.init(
             id: try row.id("id"), project: try row.text("project_id"), user: try row.text("user_id"),
@@ -66,6 +70,13 @@ extension Volume: Record {
         SELECT volume_volume.*, volume_type.name AS type_name FROM volume_volume
         LEFT JOIN volume_type ON volume_type.id = volume_volume.type_id
         """
+
+    /// The same list, of which only what has changed has to be read.
+    static let stamps: Listing = {
+        var stamps = listing
+        stamps.select = "SELECT volume_volume.id, volume_volume.revision FROM volume_volume"
+        return stamps
+    }()
 
     static let listing = Listing(
         name: "volumes", noun: "Volume", table: "volume_volume", select: select,
@@ -123,8 +134,8 @@ extension Transaction {
     func update(_ volume: Volume, at now: Moment) throws(Failure) {
         try run(
             """
-            UPDATE volume_volume SET project_id = \(volume.project), user_id = \(volume.user), name = \(volume.name),
-                description = \(volume.description), size = \(volume.size), quota_size = \(volume.quotaSize),
+            UPDATE volume_volume SET revision = revision + 1, project_id = \(volume.project),
+                user_id = \(volume.user), name = \(volume.name), description = \(volume.description), size = \(volume.size), quota_size = \(volume.quotaSize),
                 status = \(volume.status), previous_status = \(volume.previousStatus),
                 migration_status = \(volume.migrationStatus), attach_status = \(volume.attachStatus),
                 zone = \(volume.zone), type_id = \(volume.type), host = \(volume.host),
@@ -145,6 +156,11 @@ extension Transaction {
         volume.updated = now
         try update(volume, at: now)
         return volume
+    }
+
+    /// Something has changed that volumes show, but that isn't kept in their rows.
+    func touchVolumes(where condition: SQL) throws(Failure) {
+        try run("UPDATE volume_volume SET revision = revision + 1 WHERE \(condition)")
     }
 
     func forget(_ volume: ID<Volume>) throws(Failure) {

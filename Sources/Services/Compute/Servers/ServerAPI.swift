@@ -62,20 +62,18 @@ extension Server {
         let (query, documents) = (try ServerQuery(call), call.service.documents)
         let view = try await ServerView.withHosts(call, ofList: true)
         let kind = view.kind
-        let list = try await call.service.database.read { try $0.serverList(query, documents, as: kind) }
+        let (list, next) = try await call.service.database.read { tx in
+            let page: Page<Stamp<Server>> = try tx.servers(query)
+            let list = try DocumentList(page.things, documents, as: kind, tx) { ids in
+                "SELECT * FROM compute_server WHERE id IN \(ids)"
+            }
+            return (list, page.next)
+        }
         return .json { json in
             json.array("servers") { json in
-                for (stamp, known) in zip(list.stamps, list.documents) {
-                    if let known {
-                        json.raw(known)
-                    } else if let changed = list.changed[stamp.server] {
-                        let bytes = view.document(changed.server)
-                        documents.keep(bytes, of: changed.stamp, as: kind)
-                        json.raw(bytes)
-                    }
-                }
+                list.write(to: &json, documents, as: kind) { server, json in view.write(server, to: &json) }
             }
-            call.writeNext("servers", list.next, at: "/servers/detail", to: &json)
+            call.writeNext("servers", next, at: "/servers/detail", to: &json)
         }
     }
 

@@ -167,18 +167,22 @@ struct ServerQuery: Sendable {
 /// As much of a server's row as somebody needs.
 protocol ServerPart: Record {
     static var columns: SQL { get }
-    var server: ID<Server> { get }
+    var id: ID<Server> { get }
+}
+
+extension Stamp<Server>: ServerPart {
+    static var columns: SQL { "id, revision" }
 }
 
 /// What a server is called.
 struct ServerName: ServerPart {
     static let columns: SQL = "id, name"
 
-    let server: ID<Server>
+    let id: ID<Server>
     let name: String
 
     init(_ row: borrowing Row) throws(Failure) {
-        server = try row.id("id")
+        id = try row.id("id")
         name = try row.text("name")
     }
 }
@@ -200,12 +204,12 @@ extension Transaction {
         var parts: [Part] = try rows(
             "SELECT \(Part.columns) FROM compute_server WHERE \(query.condition) ORDER BY \(query.sort) \(limit)")
         if let marker = query.marker {
-            guard let place = parts.firstIndex(where: { $0.server.text == marker }) else {
+            guard let place = parts.firstIndex(where: { $0.id.text == marker }) else {
                 throw .invalid("marker [\(marker)] not found")
             }
             parts.removeSubrange(...place)
         }
         let things = Array(parts.prefix(query.limit))
-        return Page(things: things, next: parts.count > query.limit ? things.last?.server.text : nil)
+        return Page(things: things, next: parts.count > query.limit ? things.last?.id.text : nil)
     }
 }

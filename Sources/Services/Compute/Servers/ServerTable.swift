@@ -56,6 +56,10 @@ extension Server: Record {
         "ALTER TABLE compute_server ADD COLUMN volumes MEDIUMTEXT",
         "ALTER TABLE compute_server ADD COLUMN particulars MEDIUMTEXT")
 
+    /// By which lists know what hasn't changed since they were last written: every update counts one up.
+    static let counted = Migration(
+        "count the changes of servers", "ALTER TABLE compute_server ADD COLUMN revision BIGINT NOT NULL DEFAULT 0")
+
     init(_ row: borrowing Row) throws(Failure) {
         self.init(
             id: try row.id("id"), project: try row.text("project_id"), user: try row.text("user_id"),

@@ -58,15 +58,9 @@ struct ServerView: Sendable {
     }
 
     func writeBrief(_ server: ServerName, to json: inout JSONWriter) {
-        json.put("id", server.server)
+        json.put("id", server.id)
         json.put("name", server.name)
-        links.write(to: &json, "servers", server.server.text)
-    }
-
-    func document(_ server: Server) -> [UInt8] {
-        var json = JSONWriter(capacity: 2_048)
-        json.object { write(server, to: &$0) }
-        return json.finish()
+        links.write(to: &json, "servers", server.id.text)
     }
 
     func write(_ server: Server, to json: inout JSONWriter) {
