@@ -87,6 +87,10 @@ enum DeclaredSettings {
     static let simulatedPace = Setting<SimulatedPace>(
         "simulated.pace", .choice, default: .quick, "How long simulated guests take: no time, or a believable one.")
 
+    static let imageStores = Setting(
+        "image.stores", .list, default: [],
+        "Further stores for images: NAME=FOLDER each. Data goes into them where an upload or import names them.")
+
     static let stock = Setting(
         "stock.create", .flag, default: true,
         "Whether a new cloud starts with flavors, an image and a network for its first project.")
@@ -100,7 +104,7 @@ enum DeclaredSettings {
         adminPassword, tokenLifetime, lockoutAttempts, lockoutDuration, inactivityLimit, passwordHistory,
         passwordMinimumAge,
         passwordLifetime, changeUponFirstUse, passwordPattern, passwordAdvice, allowsRescoping, networkMechanism,
-        networkUplinks, publicNetwork, publicRange, stock, firstImage,
+        networkUplinks, publicNetwork, publicRange, imageStores, stock, firstImage,
     ]
 
     /// What the environment of this process says; variables that are none of these are somebody else's.

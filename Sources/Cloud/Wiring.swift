@@ -27,6 +27,7 @@ package struct Cloud: Sendable {
     private let database: Database
     private let identity: Identity
     private let image: ImageService
+    private let web: OpenWeb
     private let network: Network
     private let conductor: Conductor
     private let volumes: VolumeControl
@@ -61,10 +62,11 @@ package struct Cloud: Sendable {
         identity = Identity(
             database: database, world: world, keys: try Cloud.keys(settings.data.tokenKeys, world),
             credentialKeys: try Cloud.keys(settings.data.credentialKeys, world), settings: settings.identity)
+        let web = OpenWeb(HTTPClient(on: loops, trust: try? TLSTrust()), names: loops.names)
+        self.web = web
         image = ImageService(
-            database: database, world: world,
-            store: try FileStore(
-                folder: settings.data.images, pool: Pool(name: "image files", threads: 4), chance: world.chance))
+            database: database, world: world, stores: try Cloud.imageStores(settings, web, world),
+            identity: switchboard.neighbour("identity", asker: "image-api"))
         mechanism = ground.hosts == nil ? await settings.mechanism.resolved(for: settings.hypervisor) : .simulated
         let (changes, change) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         networkChanges = changes
@@ -250,8 +252,7 @@ package struct Cloud: Sendable {
     private var lives: [@Sendable () async throws -> Void] {
         let (identity, image, conductor, bus, log) = (identity, image, conductor, bus, log)
         let (metadata, networkChanges) = (metadata, networkChanges)
-        let (volumes, volumeNode) = (volumes, volumeNode)
-        let web = OpenWeb(HTTPClient(on: loops, trust: try? TLSTrust()), names: loops.names)
+        let (volumes, volumeNode, web) = (volumes, volumeNode, web)
         var lives: [@Sendable () async throws -> Void] = [
             { try await identity.run { log.error("Identity's upkeep: \($0)") } },
             { await image.run(web) { log.error("An import could not be noted as failed: \($0)") } },
@@ -277,6 +278,18 @@ package struct Cloud: Sendable {
             await group.waitForAll()
             return first
         }
+    }
+
+    /// The folder of the cloud, those that the operator names, and whatever lies in the web.
+    private static func imageStores(
+        _ settings: CloudSettings, _ web: OpenWeb, _ world: World
+    ) throws(Failure) -> [any Store] {
+        let pool = Pool(name: "image files", threads: 4)
+        var stores: [any Store] = [try FileStore(folder: settings.data.images, pool: pool, chance: world.chance)]
+        for (name, folder) in settings.imageStores {
+            stores.append(try FileStore(name, folder: folder, pool: pool, chance: world.chance))
+        }
+        return stores + [WebStore(web, within: ImageSettings().webRules)]
     }
 
     /// Guests that change by themselves are noticed where the driver can tell.

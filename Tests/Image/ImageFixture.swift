@@ -10,12 +10,15 @@ import Testing
 extension ImageService {
     /// Images on an empty database and a store, both in memory.
     static func fixture(
-        store: any Store = MemoryStore(), settings: ImageSettings = ImageSettings(), database: Database? = nil
+        store: any Store = MemoryStore(), others: [any Store] = [], settings: ImageSettings = ImageSettings(),
+        database: Database? = nil,
+        identity: Neighbour? = nil
     ) async throws -> ImageService {
         let database = try database ?? Database(.memory)
         let world = World(chance: SeededChance(seed: 1))
         try await database.migrate("image", migrations, at: world.now)
-        let service = ImageService(database: database, world: world, store: store, settings: settings)
+        let service = ImageService(
+            database: database, world: world, stores: [store] + others, identity: identity, settings: settings)
         try await service.start()
         return service
     }

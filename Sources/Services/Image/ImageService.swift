@@ -7,18 +7,27 @@ package struct ImageService: Sendable {
     package let database: Database
     package let world: World
     package let settings: ImageSettings
-    /// Where the images' data lies.
-    let store: any Store
+    /// Where images' data can lie.
+    let stores: [any Store]
+    /// Knows where other regions have their images.
+    let identity: Neighbour?
     let imports = Imports()
 
+    /// - Parameters:
+    ///   - stores: where data can lie; it goes into the first when nobody says where.
+    ///   - identity: knows the catalog.
     package init(
-        database: Database, world: World, store: any Store, settings: ImageSettings = ImageSettings()
+        database: Database, world: World, stores: [any Store], identity: Neighbour? = nil,
+        settings: ImageSettings = ImageSettings()
     ) {
         self.database = database
         self.world = world
-        self.store = store
+        self.stores = stores
+        self.identity = identity
         self.settings = settings
     }
+
+    var store: any Store { stores[0] }
 
     package var api: ServiceAPI {
         ServiceAPI(
@@ -35,6 +44,7 @@ package struct ImageService: Sendable {
     ].flatMap { $0 }
 
     package static let migrations: [Migration] = [
-        Image.created, Member.created, ImageTask.created, Namespace.created, Definition.created, ResourceType.created,
+        Image.created, Image.placed, Member.created, ImageTask.created, Namespace.created, Definition.created,
+        ResourceType.created,
     ]
 }

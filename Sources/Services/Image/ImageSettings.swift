@@ -23,7 +23,7 @@ package struct ImageSettings: Sendable {
     package var uploadPatience: Duration = .seconds(120)
     /// How long an import may wait for its turn.
     package var importPatience: Duration = .seconds(3_600)
-    package var importMethods = ["glance-direct", "web-download"]
+    package var importMethods = ["glance-direct", "web-download", "glance-download", "copy-image"]
     package var webRules = WebRules()
 
     package init() {}

@@ -30,11 +30,12 @@ extension Rule {
 extension ImageData {
     private static func upload(_ call: Call<ImageService>) async throws(Failure) -> Reply {
         try requireBytes(call.request)
-        let intake = try await Intake.begin(call, may: .uploadImage, as: .saving)
+        let store = try call.store(named: call.request.headers["x-image-meta-store"])
+        let intake = try await Intake.begin(call, may: .uploadImage, as: .saving, into: store)
         let (id, key, now) = (intake.image.id, intake.key, call.service.world.now)
-        try await intake.take(call.request.body) { tx, outcome in
+        try await intake.take(call.request.body) { tx, outcome, stores in
             guard case .admitted(let virtualSize) = outcome.verdict else { throw outcome.refusal }
-            try tx.activate(id, key, outcome.digests, virtualSize, at: now)
+            try tx.activate(id, key, in: stores, outcome.digests, virtualSize, at: now)
         }
         return .noContent
     }
@@ -43,7 +44,7 @@ extension ImageData {
         try requireBytes(call.request)
         let intake = try await Intake.begin(call, may: .modifyImage, as: .uploading)
         let (id, key, now) = (intake.image.id, intake.key, call.service.world.now)
-        try await intake.take(call.request.body) { tx, outcome in
+        try await intake.take(call.request.body) { tx, outcome, _ in
             try tx.run(
                 """
                 UPDATE image SET staged = \(Staged(outcome)), size = \(outcome.digests.size), data = \(key.text),
@@ -77,13 +78,13 @@ extension Outcome {
 extension Transaction {
     /// From here on the data belongs to the image, and the image can be used.
     func activate(
-        _ id: ID<Image>, _ key: StoreKey, _ digests: Digests, _ virtualSize: Int?, at now: Moment
+        _ id: ID<Image>, _ key: StoreKey, in stores: [String], _ digests: Digests, _ virtualSize: Int?, at now: Moment
     ) throws(Failure) {
         try run(
             """
             UPDATE image SET status = 'active', size = \(digests.size), virtual_size = \(virtualSize),
                 checksum = \(digests.md5), hash_algorithm = \(Digests.algorithm), hash = \(digests.sha512),
-                data = \(key.text), staged = NULL, work = NULL, deadline = NULL, updated_at = \(now)
+                data = \(key.text), stores = \(stores.joined(separator: ",")), staged = NULL, work = NULL, deadline = NULL, updated_at = \(now)
             WHERE id = \(id)
             """)
     }
@@ -106,7 +107,7 @@ extension ImageData {
             reply.status = 206
             reply.headers.append("Content-Range", "bytes \(part.lowerBound)-\(part.upperBound - 1)/\(size)")
         }
-        reply.body = try await call.service.store.open(key, part ?? 0..<size)
+        reply.body = try await call.service.open(image, key, part ?? 0..<size)
         return reply
     }
 }

@@ -10,8 +10,10 @@ import SQL
 /// comes. So whatever happens to this process, what it leaves behind is found and cleared away.
 struct Intake: Sendable {
     let service: ImageService
-    let image: Image
+    var image: Image
     let key: StoreKey
+    /// Into which it goes.
+    let store: any Store
 
     /// What one step hands on to the threads that write and hash: fewer, larger steps cost less.
     private static let step = 1 << 20
@@ -20,7 +22,7 @@ struct Intake: Sendable {
     ///
     /// - Parameter more: what else must hold, or happen, at the same time.
     static func begin(
-        _ call: Call<ImageService>, may rule: Rule, as status: Image.Status,
+        _ call: Call<ImageService>, may rule: Rule, as status: Image.Status, into store: (any Store)? = nil,
         _ more: @escaping @Sendable (Image, Transaction) throws -> Void = { _, _ in }
     ) async throws(Failure) -> Intake {
         let service = call.service
@@ -33,6 +35,7 @@ struct Intake: Sendable {
         let image = try await service.database.write { tx in
             var image = try tx.image(call.imageID, in: sight)
             try permit.require(image)
+            try tx.forgetImport(of: image.id)
             try more(image, tx)
             try image.requireReady(for: status)
             try service.requireRoom(tx, image.owner)
@@ -42,19 +45,21 @@ struct Intake: Sendable {
                     deadline = \(deadline)
                 WHERE id = \(image.id)
                 """)
-            try tx.forgetFailedImport(of: image.id)
             image.status = status
             return image
         }
-        return Intake(service: service, image: image, key: key)
+        return Intake(service: service, image: image, key: key, store: store ?? service.store)
     }
 
     /// Takes a body in, and notes with `commit` what it was. Whatever goes wrong, nothing of it stays.
+    ///
+    /// - Parameter spread: puts the data into other stores too, before it is noted, and says which have it.
     func take(
-        _ body: HTTPBody, noting commit: @escaping @Sendable (Transaction, Outcome) throws -> Void
+        _ body: HTTPBody, _ spread: ((Outcome) async throws(Failure) -> [String])? = nil,
+        noting commit: @escaping @Sendable (Transaction, Outcome, _ stores: [String]) throws -> Void
     ) async throws(Failure) {
         do throws(Failure) {
-            let reception = try await service.store.receive()
+            let reception = try await store.receive()
             let outcome: Outcome
             do throws(Failure) {
                 outcome = try await receive(body, into: reception)
@@ -63,14 +68,15 @@ struct Intake: Sendable {
                 await reception.discard()
                 throw error
             }
-            try await note(outcome, commit)
+            let stores = try await spread?(outcome) ?? [store.id]
+            try await note { tx in try commit(tx, outcome, stores) }
         } catch {
             try await giveUp()
             throw error
         }
     }
 
-    private func receive(_ body: HTTPBody, into reception: any Reception) async throws(Failure) -> Outcome {
+    func receive(_ body: HTTPBody, into reception: any Reception) async throws(Failure) -> Outcome {
         let limit = try await service.allowance(of: image.owner)
         var gathered: [UInt8] = []
         var size = 0
@@ -105,16 +111,14 @@ struct Intake: Sendable {
         }
     }
 
-    private func note(
-        _ outcome: Outcome, _ commit: @escaping @Sendable (Transaction, Outcome) throws -> Void
-    ) async throws(Failure) {
+    func note(_ commit: @escaping @Sendable (Transaction) throws -> Void) async throws(Failure) {
         let (image, key) = (image, key)
         try await service.database.write { tx in
             guard try tx.exists("SELECT 1 FROM image WHERE id = \(image.id) AND work = \(key.text)") else {
                 throw Failure(
                     .gone, "Image \(image.id) could not be found after upload. It may have been deleted meanwhile.")
             }
-            try commit(tx, outcome)
+            try commit(tx)
         }
     }
 
@@ -126,7 +130,7 @@ struct Intake: Sendable {
     }
 
     private func giveUp() async throws(Failure) {
-        try await service.store.remove(key)
+        try await service.remove([key])
         let now = service.world.now
         try await service.database.write { tx in
             try tx.requeue("id = \(image.id) AND work = \(key.text)", at: now)
@@ -152,7 +156,7 @@ extension Transaction {
         try run(
             """
             UPDATE image SET status = 'queued', size = NULL, virtual_size = NULL, checksum = NULL,
-                hash_algorithm = NULL, hash = NULL, data = NULL, staged = NULL, work = NULL, deadline = NULL,
+                hash_algorithm = NULL, hash = NULL, data = NULL, stores = NULL, url = NULL, staged = NULL, work = NULL, deadline = NULL,
                 updated_at = \(now)
             WHERE \(condition)
             """)

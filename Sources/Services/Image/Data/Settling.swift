@@ -11,13 +11,26 @@ extension ImageService {
         try await database.write { tx in
             try ResourceType.ensureUsual(tx, at: now)
             try tx.failUnfinishedTasks("1 = 1", at: now)
+            // Copies that were under way are not any more; what they had got done stands in their images' stores.
+            try tx.run("UPDATE image_property SET value = '' WHERE name = \(Import.progressProperty)")
             try tx.requeue("status IN ('saving', 'importing') OR (status = 'uploading' AND data IS NULL)", at: now)
         }
+        let first = store.id
         let known = try await database.read { tx in
-            try tx.rows("SELECT data FROM image WHERE data IS NOT NULL", { StoreKey(try $0.text("data")) })
+            try tx.rows("SELECT data, stores FROM image WHERE data IS NOT NULL") { row in
+                let stores = try row.optionalText("stores")?.split(separator: ",").map(String.init) ?? [first]
+                return (key: StoreKey(try row.text("data")), stores: stores)
+            }
         }
-        let referred = Set(known)
-        for key in try await store.keys() where !referred.contains(key) { try await store.remove(key) }
+        for store in stores {
+            let referred = Set(known.filter { $0.stores.contains(store.id) }.map(\.key))
+            for key in try await store.keys() where !referred.contains(key) { try await store.remove(key) }
+        }
+    }
+
+    /// Wherever something may lie under them.
+    func remove(_ keys: [StoreKey]) async throws(Failure) {
+        for store in stores { for key in keys { try await store.remove(key) } }
     }
 
     /// Gives up what has been silent beyond its deadline: whoever was at work on it is gone.
@@ -30,6 +43,6 @@ extension ImageService {
             try tx.requeue("deadline < \(now)", at: now)
             return keys.compactMap { $0 }
         }
-        for key in keys { try await store.remove(key) }
+        try await remove(keys)
     }
 }

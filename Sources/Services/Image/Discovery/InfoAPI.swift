@@ -25,27 +25,29 @@ enum Info {
 
     private static func stores(_ call: Call<ImageService>) async throws(Failure) -> Reply {
         .json { json in
-            json.array("stores", of: [call.service.store.id]) { id, json in
-                json.object {
-                    $0.put("id", id)
-                    $0.put("default", "true")
-                }
+            json.array("stores", of: call.service.stores) { store, json in
+                json.object { write(store, to: &$0, call) }
             }
         }
     }
 
     private static func storesDetail(_ call: Call<ImageService>) async throws(Failure) -> Reply {
         .json { json in
-            json.array("stores", of: [call.service.store.id]) { id, json in
+            json.array("stores", of: call.service.stores) { store, json in
                 json.object {
-                    $0.put("id", id)
-                    $0.put("default", "true")
-                    $0.put("type", id)
+                    write(store, to: &$0, call)
+                    $0.put("type", store.kind)
                     $0.put("weight", 0)
                     $0.object("properties") { _ in }
                 }
             }
         }
+    }
+
+    private static func write(_ store: any Store, to json: inout JSONWriter, _ call: Call<ImageService>) {
+        json.put("id", store.id)
+        if store.id == call.service.store.id { json.put("default", "true") }
+        if store.isReadOnly { json.put("read-only", "true") }
     }
 
     private static func usage(_ call: Call<ImageService>) async throws(Failure) -> Reply {

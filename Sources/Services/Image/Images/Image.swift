@@ -20,8 +20,10 @@ struct Image: Sendable {
     var checksum: String?
     var hashAlgorithm: String?
     var hash: String?
-    /// Under which key the store has its data; nil while there is none.
+    /// Under which key the stores have its data; nil while there is none.
     var data: StoreKey?
+    /// The names of the stores that have it; none where it is the first.
+    var stores: [String] = []
     var tags: [String] = []
     /// What its users say of it beyond the fields that the reference names.
     var properties: [String: String] = [:]
@@ -101,8 +103,11 @@ extension Image {
         json.put("self", path)
         json.put("file", path + "/file")
         json.put("schema", "/v2/schemas/image")
-        if hasLocation { json.put("stores", store) }
+        if hasLocation { json.put("stores", storeNames(store).joined(separator: ",")) }
     }
+
+    /// - Parameter first: the store in which data lies of which nothing else is known.
+    func storeNames(_ first: String) -> [String] { stores.isEmpty ? [first] : stores }
 
     var path: String { "/v2/images/\(id)" }
 

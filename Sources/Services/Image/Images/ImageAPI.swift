@@ -78,7 +78,8 @@ extension Image {
         var reply = Reply.one(image, call, status: 201)
         reply.headers.append("Location", image.path)
         reply.headers.append("OpenStack-image-import-methods", service.settings.importMethods.joined(separator: ","))
-        reply.headers.append("OpenStack-image-store-ids", service.store.id)
+        let open = service.stores.filter { !$0.isReadOnly }.map(\.id)
+        reply.headers.append("OpenStack-image-store-ids", open.joined(separator: ","))
         return reply
     }
 
@@ -137,7 +138,7 @@ extension Image {
             }
             return try tx.delete(image)
         }
-        for key in keys { try await call.service.store.remove(key) }
+        try await call.service.remove(keys)
         return .noContent
     }
 

@@ -54,6 +54,11 @@ extension Image {
         """,
         "CREATE INDEX image_tag_by_value ON image_tag (value)")
 
+    /// Data that isn't in the first store says where it is; what lies in the web has an address in place of a key.
+    static let placed = Migration(
+        "name the stores of images", "ALTER TABLE image ADD COLUMN stores MEDIUMTEXT",
+        "ALTER TABLE image ADD COLUMN url MEDIUMTEXT")
+
     init(_ row: borrowing Row) throws(Failure) {
         self.init(
             id: try row.id("id"), name: try row.optionalText("name"), status: try row.value("status"),
@@ -64,8 +69,17 @@ extension Image {
             minRAM: try row.integer("min_ram"), size: try row.optionalInteger("size"),
             virtualSize: try row.optionalInteger("virtual_size"), checksum: try row.optionalText("checksum"),
             hashAlgorithm: try row.optionalText("hash_algorithm"), hash: try row.optionalText("hash"),
-            data: try row.optionalText("data").map { StoreKey($0) }, created: try row.moment("created_at"),
+            data: try Image.key(row),
+            stores: try row.optionalText("stores")?.split(separator: ",").map(String.init) ?? [],
+            created: try row.moment("created_at"),
             updated: try row.moment("updated_at"), member: try row.optionalText("member"))
+    }
+}
+
+extension Image {
+    fileprivate static func key(_ row: borrowing Row) throws(Failure) -> StoreKey? {
+        if let key = try row.optionalText("data") { return StoreKey(key) }
+        return try row.optionalText("url").map { StoreKey($0) }
     }
 }
 

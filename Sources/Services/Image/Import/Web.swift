@@ -4,8 +4,10 @@ package import IO
 
 /// What images are fetched from by their address.
 package protocol Web: Sendable {
-    /// The body behind a URL.
+    /// The body behind a URL that a user names.
     func fetch(_ url: String, within rules: WebRules) async throws(Failure) -> HTTPBody
+    /// The body behind a URL of another cloud's service, for which the catalog vouches.
+    func fetch(_ url: String, token: String) async throws(Failure) -> HTTPBody
 }
 
 /// Which addresses users may name. Whatever is fetched is fetched by this machine, which can reach more than its users can:
@@ -87,6 +89,16 @@ package struct OpenWeb: Web {
             next = try rules.check(place.hasPrefix("/") ? "\(next.origin)\(place)" : place)
         }
         throw .unavailable("\(url) leads on and on.")
+    }
+
+    package func fetch(_ url: String, token: String) async throws(Failure) -> HTTPBody {
+        let url = try HTTPURL(url)
+        let reply = try await client.send(
+            HTTPRequest("GET", url.target, headers: ["X-Auth-Token": token]), to: url.origin)
+        guard (200..<300).contains(reply.status) else {
+            throw .unavailable("\(url) answered with the status \(reply.status).")
+        }
+        return reply.body
     }
 
     /// An encrypted connection proves by its certificate whom it reaches; a plain one goes to the address that was checked.

@@ -12,13 +12,15 @@ package import IO
 /// A content and its keys are hard links of one file, so that the file system counts who refers to it: no order in which
 /// several processes add and remove the same content can take data from under a key.
 package struct FileStore: Store {
-    package let id = "file"
+    package let id: String
+    package let kind = "file"
     let folder: String
     let pool: Pool
     private let chance: any Chance
 
     /// Takes the folder over: what an earlier process was still taking in is thrown away, and contents without a key.
-    package init(folder: String, pool: Pool, chance: any Chance) throws(Failure) {
+    package init(_ id: String = "file", folder: String, pool: Pool, chance: any Chance) throws(Failure) {
+        self.id = id
         self.folder = folder
         self.pool = pool
         self.chance = chance

@@ -5,10 +5,11 @@ import Synchronization
 
 /// The store of clouds that live in memory: the file store's twin.
 package final class MemoryStore: Store {
-    package let id = "memory"
+    package let id: String
+    package let kind = "memory"
     private let contents = Mutex<[StoreKey: [UInt8]]>([:])
 
-    package init() {}
+    package init(_ id: String = "memory") { self.id = id }
 
     package func receive() async throws(Failure) -> any Reception { MemoryReception(self) }
 

@@ -12,6 +12,10 @@ package struct StoreKey: Hashable, Sendable {
 package protocol Store: Sendable {
     /// As users name it.
     var id: String { get }
+    /// `file`, `http`: what sort of store it is, as administrators see it.
+    var kind: String { get }
+    /// Whether data that lies there can be named, but none be put there.
+    var isReadOnly: Bool { get }
     /// A place for data that is on its way in. Nobody sees it until it is kept.
     func receive() async throws(Failure) -> any Reception
     /// A part of what is kept, ready to be sent. Not found, if there is nothing under the key.
@@ -22,6 +26,10 @@ package protocol Store: Sendable {
     func keys() async throws(Failure) -> [StoreKey]
     /// Where it lies, for services that can reach it there by themselves.
     func url(of key: StoreKey) -> String
+}
+
+extension Store {
+    package var isReadOnly: Bool { false }
 }
 
 /// Data on its way in. One task at a time has to do with it, and it ends with `keep` or `discard`.

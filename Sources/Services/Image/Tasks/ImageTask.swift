@@ -21,6 +21,7 @@ struct ImageTask: Record {
 
     enum Kind: String, SQL.Bindable {
         case imageImport = "api_image_import"
+        case location = "location_import"
     }
 
     enum Status: String, SQL.Bindable {
