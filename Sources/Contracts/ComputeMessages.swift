@@ -31,6 +31,9 @@ package enum ComputeMessages {
     package static let snapshot = Message<SnapshotOrder, Nothing>(topic: "compute-node", name: "write the image")
     package static let attachVolume = Message<VolumeOrder, Nothing>(topic: "compute-node", name: "attach the volume")
     package static let detachVolume = Message<VolumeOrder, Nothing>(topic: "compute-node", name: "detach the volume")
+    /// A volume of the server's has grown.
+    package static let resizeVolume = Message<VolumeSizeOrder, Nothing>(
+        topic: "compute-node", name: "say how large the volume is")
     /// Answers with the interface.
     package static let attachPort = Message<PortOrder, JSON>(topic: "compute-node", name: "plug the port in")
     package static let detachPort = Message<PortOrder, Nothing>(topic: "compute-node", name: "unplug the port")
@@ -99,6 +102,26 @@ package struct VolumeOrder: JSONCoded {
     }
 
     package var json: JSON { ["server": .string(server), "connection": connection.json] }
+}
+
+package struct VolumeSizeOrder: JSONCoded {
+    package let server: String
+    package let volume: String
+    package let sizeGB: Int
+
+    package init(server: String, volume: String, sizeGB: Int) {
+        self.server = server
+        self.volume = volume
+        self.sizeGB = sizeGB
+    }
+
+    package init(_ json: JSON) throws(Failure) {
+        server = try json.text("server")
+        volume = try json.text("volume")
+        sizeGB = try json.number("size")
+    }
+
+    package var json: JSON { ["server": .string(server), "volume": .string(volume), "size": JSON(sizeGB)] }
 }
 
 package struct PortOrder: JSONCoded {

@@ -2,6 +2,7 @@ import API
 import Base
 import CloudTesting
 import HTTP
+import SQL
 import Testing
 
 @testable import Compute
@@ -99,6 +100,36 @@ import Testing
         #expect(answer.status == 207)
         #expect(answer["events"]?.array?.compactMap { $0["code"]?.integer } == [200, 422, 404, 400])
         #expect(await talk.send("POST", "/os-server-external-events", body, as: .member).status == 403)
+    }
+
+    @Test func aVolumeThatHasGrownIsNotedWithTheServerThatHasIt() async throws {
+        let talk = try await ComputeTalk { _ in (200, [:]) }
+        let server = try await talk.server(on: "one")
+        let now = talk.world.now
+        try await talk.database.write { tx in
+            try tx.change(ID<Server>(server), at: now) {
+                $0.volumes = [ServerVolume(id: "1", source: .volume, volume: "of-it")]
+            }
+            return
+        }
+        let grow = { (volume: String) -> JSON in
+            ["events": [["server_uuid": .string(server), "name": "volume-extended", "tag": .string(volume)]]]
+        }
+        for volume in ["another", "of-it"] {
+            let answer = await talk.send("POST", "/os-server-external-events", grow(volume), as: .service)
+            #expect(answer.status == 200)
+        }
+        let actions = await talk.get("/servers/\(server)/os-instance-actions")["instanceActions"]?.array
+        #expect(actions?.map { $0["action"] } == ["extend_volume"])
+    }
+
+    @Test func parametersThatNobodyKnowsAreRefusedFrom275On() async throws {
+        let talk = try await ComputeTalk()
+        for path in ["/servers", "/servers/detail", "/flavors", "/os-keypairs", "/limits", "/os-services"] {
+            #expect(await talk.get(path + "?colour=red", at: "2.75").status == 400, "\(path)")
+            #expect(await talk.get(path + "?colour=red", at: "2.74").status == 200, "\(path)")
+        }
+        #expect(await talk.get("/servers?_colour=red&name=x&soft_deleted=1").status == 200)
     }
 
     @Test func whatIsGoneSaysSo() async throws {

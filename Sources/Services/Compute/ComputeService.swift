@@ -66,7 +66,7 @@ package struct Compute: Sendable {
                 .seeServerFlavorSpecs, .forceHost, .removeFlavorAccess, .requestDestination, .unshelveToHost,
                 .migrateToHost, .migrateLiveToHost,
             ],
-            roots: Compute.discovery, endpoints: Compute.endpoints, countsLastSlash: true)
+            roots: Compute.discovery, endpoints: Compute.endpoints.map(\.strict), countsLastSlash: true)
     }
 
     /// The table of contents of the API reference.
@@ -99,6 +99,7 @@ package struct Compute: Sendable {
             Runnable(MigrateServer.self, tools), Runnable(EvacuateServer.self, tools),
             Runnable(AttachInterface.self, tools), Runnable(DetachInterface.self, tools),
             Runnable(AttachVolume.self, tools), Runnable(DetachVolume.self, tools), Runnable(SwapVolume.self, tools),
+            Runnable(GrowVolume.self, tools),
         ]
     }
 }

@@ -5,6 +5,7 @@ import Contracts
 import Glibc
 import HTTP
 import IO
+import Synchronization
 import Trace
 
 /// What changes about a guest that is there already.
@@ -39,6 +40,15 @@ extension ComputeNode {
         guard let hypervisor = hypervisor as? any DiskHotplug else { return }
         try await Tracing.span("detach the disk", .hypervisor, by: "compute-node") { () async throws(Failure) in
             try await hypervisor.ensureDetached(disk: order.connection.volume, from: GuestID(order.server))
+        }
+    }
+
+    /// A guest that cannot be told sees it when it starts anew.
+    func resize(_ order: VolumeSizeOrder) async throws(Failure) {
+        guard let hypervisor = hypervisor as? any DiskHotplug else { return }
+        try await Tracing.span("resize the disk", .hypervisor, by: "compute-node") { () async throws(Failure) in
+            try await hypervisor.ensureSize(
+                ofDisk: order.volume, Int64(order.sizeGB) << 30, in: GuestID(order.server))
         }
     }
 
@@ -98,7 +108,18 @@ extension ComputeNode {
 
     // MARK: Images of a guest
 
-    func snapshot(_ order: SnapshotOrder) async throws(Failure) {
+    /// Writes an image and says how it went. Who asks again while it is under way is told when it is over.
+    func write(_ order: SnapshotOrder) async throws(Failure) {
+        guard writing.begin(order.image) else { return }
+        defer { writing.end(order.image) }
+        var failure: Failure?
+        do throws(Failure) { try await snapshot(order) } catch { failure = error }
+        let report = BuildReport(
+            server: order.image, host: host, interfaces: .null, failure: failure?.message, mayRetry: false)
+        _ = try await bus.call(ComputeMessages.built, report, deadline: .seconds(60))
+    }
+
+    private func snapshot(_ order: SnapshotOrder) async throws(Failure) {
         guard let hypervisor = hypervisor as? any Snapshotting else {
             throw Failure(.notImplemented, "Guests on \(host) cannot be written to images.")
         }
@@ -150,6 +171,14 @@ extension ComputeNode {
         guard let screens = hypervisor as? any RemoteScreens else { return ["name": name, "socket": .null] }
         return ["name": name, "socket": .string(try await screens.vncSocket(id))]
     }
+}
+
+/// What is being done once, however often it is asked for.
+final class Writing: Sendable {
+    private let names = Mutex<Set<String>>([])
+
+    func begin(_ name: String) -> Bool { names.withLock { $0.insert(name).inserted } }
+    func end(_ name: String) { names.withLock { _ = $0.remove(name) } }
 }
 
 extension GuestID {

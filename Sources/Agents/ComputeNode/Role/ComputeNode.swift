@@ -16,6 +16,8 @@ package struct ComputeNode: Sendable {
     let tokens: any TokenIssuer
     /// A server is built or removed here, and never both at once.
     let turns = Turns()
+    /// The images that are being written here.
+    let writing = Writing()
     let world: World
     private let log: Log
 
@@ -72,7 +74,7 @@ package struct ComputeNode: Sendable {
             return Nothing()
         }
         bus.serve(ComputeMessages.snapshot, on: host) { order in
-            try await snapshot(order)
+            try await write(order)
             return Nothing()
         }
         bus.serve(ComputeMessages.attachVolume, on: host) { order in
@@ -81,6 +83,10 @@ package struct ComputeNode: Sendable {
         }
         bus.serve(ComputeMessages.detachVolume, on: host) { order in
             try await detach(order)
+            return Nothing()
+        }
+        bus.serve(ComputeMessages.resizeVolume, on: host) { order in
+            try await resize(order)
             return Nothing()
         }
         bus.serve(ComputeMessages.attachPort, on: host) { try await attach($0) }

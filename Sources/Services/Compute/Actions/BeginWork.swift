@@ -77,6 +77,23 @@ extension ServerTools {
         return try (report.interfaces.array ?? []).map { try Interface($0) }
     }
 
+    /// Tells a host to write a server's disk to an image. A large one takes long, and a lost message must not: so the host
+    /// is told again as long as it is silent, and does it once. The step's own limit ends this.
+    func write(_ image: String, of id: ID<Server>, on host: String) async throws {
+        let order = SnapshotOrder(server: id.text, image: image)
+        while true {
+            do throws(Failure) {
+                let report = try await reports.wait(
+                    for: image, limit: .seconds(60), clock: world.clock,
+                    after: { try await bus.cast(ComputeMessages.snapshot, on: host, order) }, ifSilent: .timedOut)
+                if let failure = report.failure { throw Failure.unavailable(failure) }
+                return
+            } catch  where error.kind == .timedOut {
+                try Task.checkCancellation()
+            }
+        }
+    }
+
     func order(_ verb: PowerOrder.Verb, _ id: ID<Server>, on host: String) async throws(Failure) -> GuestState {
         try await bus.call(
             ComputeMessages.power, on: host, PowerOrder(server: id.text, verb: verb), deadline: .seconds(300))

@@ -89,9 +89,7 @@ enum ShelveServer: Workflow {
 
     private static func write(_ tools: ServerTools, _ state: inout State) async throws {
         guard let image = state.image, let host = try await tools.server(state.server).host else { return }
-        _ = try await tools.bus.call(
-            ComputeMessages.snapshot, on: host, SnapshotOrder(server: state.server.text, image: image),
-            deadline: .seconds(3_500))
+        try await tools.write(image, of: state.server, on: host)
     }
 
     private static func shelve(_ tools: ServerTools, _ state: inout State) async throws {

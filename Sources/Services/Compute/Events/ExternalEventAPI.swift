@@ -53,7 +53,7 @@ extension ExternalEventAPI {
         let known = Dictionary(servers.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
         var events: [Event] = []
         for event in asked { events.append(judged(event, known[event.server])) }
-        for event in events where event.code == 200 { try await follow(event, call.service) }
+        for event in events where event.code == 200 { try await follow(event, call) }
         let done = events
         return .json(done.allSatisfy { $0.code == 200 } ? 200 : 207) { json in
             json.array("events", of: done) { event, json in
@@ -65,6 +65,16 @@ extension ExternalEventAPI {
                     $0.put("code", event.code)
                 }
             }
+        }
+    }
+
+    private static func grow(_ volume: String, of id: ID<Server>, _ call: Call<Compute>) async throws(Failure) {
+        let service = call.service
+        try await service.database.write { tx in
+            guard try tx.server(id).volumes.contains(where: { $0.volume == volume }) else { return }
+            try tx.note("extend_volume", on: id, call, at: service.world.now)
+            try service.runner.start(
+                GrowVolume.self, about: id.text, GrowVolume.State(server: id, volume: volume), tx)
         }
     }
 
@@ -96,8 +106,10 @@ extension ExternalEventAPI {
         return event
     }
 
-    private static func follow(_ event: Event, _ service: Compute) async throws(Failure) {
+    private static func follow(_ event: Event, _ call: Call<Compute>) async throws(Failure) {
+        let service = call.service
         switch event.name {
+        case "volume-extended": try await grow(event.tag ?? "", of: event.server, call)
         case "network-changed", "network-vif-deleted": try await service.refreshAddresses(of: event.server)
         case "power-update": try await service.note(isOn: event.tag?.uppercased() == "POWER_ON", event.server)
         default:

@@ -12,8 +12,11 @@ struct ServerStep: Sendable {
     let finished: Moment?
     let failure: String?
 
+    /// Steps that clients wait for, by the words that they know.
+    private static let words = [GrowVolume.telling: "compute_extend_volume"]
+
     init(_ span: Span) {
-        name = span.name
+        name = ServerStep.words[span.name] ?? span.name
         actor = span.actor
         started = span.start
         finished = span.start + span.duration
@@ -21,7 +24,7 @@ struct ServerStep: Sendable {
     }
 
     init(_ run: Run) {
-        name = run.step
+        name = ServerStep.words[run.step] ?? run.step
         actor = "conductor"
         started = run.stepStarted
         finished = nil

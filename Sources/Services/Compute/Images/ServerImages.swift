@@ -56,9 +56,7 @@ enum SnapshotServer: Workflow {
             if server.task == .imageSnapshot { server.task = .imageUploading }
         }
         guard let host = server.host else { throw Failure.conflict("Instance \(state.server) is on no host.") }
-        _ = try await tools.bus.call(
-            ComputeMessages.snapshot, on: host, SnapshotOrder(server: server.id.text, image: state.image),
-            deadline: .seconds(3_500))
+        try await tools.write(state.image, of: server.id, on: host)
     }
 
     private static func removeImage(_ tools: ServerTools, _ state: inout State) async throws {

@@ -55,6 +55,9 @@ struct ServerQuery: Sendable {
         "not-tags",
         "not-tags-any", "deleted", "reservation_id", "availability_zone", "key_name", "vm_state", "task_state",
         "power_state", "config_drive", "description", "display_name", "hostname", "launched_at", "locked",
+        "launch_index", "image_ref", "kernel_id", "ramdisk_id", "node", "terminated_at", "display_description",
+        "locked_by", "root_device_name", "access_ip_v4", "access_ip_v6", "auto_disk_config", "progress", "soft_deleted",
+        "created_at",
     ].map { Parameter($0) }
 
     private static let sortColumns: [String: StaticString] = [

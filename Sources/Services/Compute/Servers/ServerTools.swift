@@ -47,7 +47,8 @@ final class BuildReports: Sendable {
     private let state = Mutex(State())
 
     func wait(
-        for server: String, limit: Duration, clock: any Clock, after tell: @escaping @Sendable () async throws -> Void
+        for server: String, limit: Duration, clock: any Clock, after tell: @escaping @Sendable () async throws -> Void,
+        ifSilent silence: Failure.Kind = .unavailable
     ) async throws(Failure) -> BuildReport {
         state.withLock { $0.early[server] = nil }
         do { try await tell() } catch { throw Failure(error) }
@@ -55,7 +56,7 @@ final class BuildReports: Sendable {
             group.addTask { await self.next(for: server) }
             group.addTask {
                 try? await clock.sleep(for: limit)
-                return .failure(Failure.unavailable("The host did not report within \(limit)."))
+                return .failure(Failure(silence, "The host did not report within \(limit)."))
             }
             let first = await group.next() ?? .failure(.bug("Nothing to wait for."))
             group.cancelAll()
