@@ -32,6 +32,45 @@ package struct Dialect: Sendable {
         self.write = write
     }
 
+    /// Failures under a name that follows from the status: `{"itemNotFound": {"code": 404, "message": …}}`.
+    ///
+    /// - Parameter retries: whether who asked for too much is told when to ask again.
+    package static func named(
+        statuses: [Failure.Kind: Int] = [:], olderRequestID: String? = nil, retries: Bool = false
+    ) -> Dialect {
+        Dialect(
+            statuses: statuses, olderRequestID: olderRequestID,
+            refusal: { "Policy doesn't allow \($0) to be performed." },
+            write: { failure, status, _ in
+                var json = JSONWriter()
+                json.object {
+                    $0.object(name(of: status)) {
+                        $0.put("code", status)
+                        $0.put("message", failure.message)
+                        if retries, status == 413 { $0.put("retryAfter", "0") }
+                    }
+                }
+                return json.finish()
+            })
+    }
+
+    private static func name(of status: Int) -> String {
+        switch status {
+        case 400: "badRequest"
+        case 401: "unauthorized"
+        case 403: "forbidden"
+        case 404: "itemNotFound"
+        case 405: "badMethod"
+        case 406: "notAcceptable"
+        case 409: "conflictingRequest"
+        case 413, 429: "overLimit"
+        case 415: "badMediaType"
+        case 501: "notImplemented"
+        case 503: "serviceUnavailable"
+        default: "computeFault"
+        }
+    }
+
     package func status(_ kind: Failure.Kind) -> Int { statuses[kind] ?? kind.status }
 
     /// What is told of a bug is that there is one; the log has the rest.
@@ -39,6 +78,13 @@ package struct Dialect: Sendable {
         guard failure.kind == .bug else { return failure }
         return Failure(
             .bug, "An unexpected error prevented the server from fulfilling your request.", name: failure.name)
+    }
+}
+
+extension Failure {
+    /// "Instance 42 could not be found."
+    package static func noSuch(_ noun: String, _ id: String) -> Failure {
+        Failure(.notFound, "\(noun) \(id) could not be found.")
     }
 }
 
