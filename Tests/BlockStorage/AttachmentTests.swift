@@ -36,6 +36,42 @@ import Testing
         }
     }
 
+    /// Lists remember what they have written: every change has to be seen at once all the same.
+    @Test func aListShowsWhatEachVolumeShowsAfterEveryChange() async throws {
+        try await VolumeTalk.with { talk in
+            let type: JSON = ["volume_type": ["name": "plain"]]
+            let made = await talk.send("POST", "/types", type, as: .admin)
+            let typeID = made["volume_type"]?["id"]?.string ?? ""
+            let id = try await talk.volume(["volume_type": "plain"])
+            func expectSame(_ change: String) async {
+                for persona in [Persona.member, .admin] {
+                    let shown = await talk.get("/volumes/\(id)", as: persona)["volume"]
+                    let listed = await talk.get("/volumes/detail", as: persona)["volumes"]?.array?.first
+                    #expect(shown != nil && listed == shown, "\(change)")
+                }
+            }
+            await expectSame("made")
+            let renamed: JSON = ["volume": ["name": "other", "metadata": ["a": "b"]]]
+            #expect(await talk.send("PUT", "/volumes/\(id)", renamed).status == 200)
+            await expectSame("renamed")
+            let attachment = try #require(await attach(talk, id, to: server))
+            await expectSame("reserved")
+            let connector: JSON = ["attachment": ["connector": ["host": "node", "mountpoint": "/dev/vdb"]]]
+            #expect(await talk.send("PUT", "/attachments/\(attachment)", connector).status == 200)
+            #expect(await talk.send("POST", "/attachments/\(attachment)/action", ["os-complete": nil]).status == 204)
+            await expectSame("attached")
+            let other: JSON = ["volume_type": ["name": "fancy"]]
+            #expect(await talk.send("PUT", "/types/\(typeID)", other, as: .admin).status == 200)
+            await expectSame("of a type with another name")
+            #expect(await talk.get("/volumes/detail")["volumes"]?.array?.first?["volume_type"] == "fancy")
+            #expect(await talk.send("DELETE", "/attachments/\(attachment)").status == 200)
+            await expectSame("free again")
+            let readOnly: JSON = ["os-update_readonly_flag": ["readonly": true]]
+            #expect(await talk.send("POST", "/volumes/\(id)/action", readOnly).status == 202)
+            await expectSame("read-only")
+        }
+    }
+
     @Test func onlyWhatIsMeantForSeveralIsAttachedToSeveral() async throws {
         try await VolumeTalk.with { talk in
             let id = try await talk.volume()

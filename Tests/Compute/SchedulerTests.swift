@@ -39,8 +39,8 @@ import Trace
                 return HTTPResponse(200, body: .bytes(Array(answer.text.utf8)))
             }
             scheduler = Scheduler(
-                database: talk.database, world: talk.world, placement: placement, tokens: Tokens(), settings: settings,
-                log: .silent)
+                database: talk.database, world: talk.world, placement: placement, tokens: Tokens(),
+                settings: talk.service.settings, log: .silent)
             self.asked = asked
         }
 

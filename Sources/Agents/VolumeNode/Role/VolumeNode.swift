@@ -104,7 +104,7 @@ package struct VolumeNode: Sendable {
             host: host, backend: driver.backend, totalGB: capacity.totalGB, freeGB: capacity.freeGB,
             capabilities: [
                 "volume_backend_name": .string(driver.backend), "storage_protocol": .string(driver.backend),
-                "vendor_name": "Martlet", "multiattach": true, "thin_provisioning_support": true,
+                "vendor_name": "Open Source", "multiattach": true, "thin_provisioning_support": true,
                 "thick_provisioning_support": false, "online_extend_support": true, "QoS_support": false,
                 "replication_enabled": false,
             ])
