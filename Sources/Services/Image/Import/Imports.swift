@@ -176,8 +176,9 @@ extension ImageService {
                 for other in others { try await other.remove(key) }
                 throw error
             }
-            guard let image = order.task.image else { continue }
+            // That nothing is left to do is said together with what has been done.
             let rest = others[(place + 1)...].map(\.id)
+            guard let image = order.task.image, !rest.isEmpty else { continue }
             try await database.write { try $0.noteImport(of: image, into: rest) }
         }
         return taken
