@@ -37,7 +37,8 @@ struct BlockDevices: Sendable {
         var wishes: [Wish] = []
         for element in asked ?? [] { wishes.append(try Wish(element.object ?? JSON.Object())) }
         for element in older ?? [] {
-            wishes.append(try Wish(older: element.object ?? JSON.Object(), isFirst: wishes.isEmpty))
+            let mayLead = wishes.isEmpty && image == nil
+            wishes.append(try Wish(older: element.object ?? JSON.Object(), isFirst: wishes.isEmpty, mayLead: mayLead))
         }
         if let image, wishes.isEmpty || !image.mappings.isEmpty {
             for mapping in image.mappings {
@@ -134,14 +135,16 @@ private struct Wish {
     }
 
     /// As it was before there were so many kinds: volumes and snapshots, and the first is the one to start from when it is
-    /// called `vda`.
-    init(older body: JSON.Object, isFirst: Bool) throws(Failure) {
+    /// called `vda`, or isn't called anything and there is no image to start from.
+    init(older body: JSON.Object, isFirst: Bool, mayLead: Bool) throws(Failure) {
         var newer = body
         newer["virtual_name"] = nil
         newer["destination_type"] = "volume"
         newer["source_type"] = body.has("snapshot_id") ? "snapshot" : "volume"
         let device = body.text("device_name") ?? ""
-        if isFirst, device.hasSuffix("vda") || device.hasSuffix("sda") || device.isEmpty { newer["boot_index"] = 0 }
+        if device.isEmpty ? mayLead : isFirst && (device.hasSuffix("vda") || device.hasSuffix("sda")) {
+            newer["boot_index"] = 0
+        }
         try self.init(newer)
     }
 
