@@ -58,7 +58,8 @@ let package = Package(
         kernel("SQL", "Base", "CMariaDB", "CSQLite", "Trace"),
         kernel("HTTP", "Base", "IO", "COpenSSLTLS"),
         kernel("Policy", "Base", "SQL"),
-        kernel("Bus", "Base", "Trace"),
+        kernel("AMQP", "Base", "IO"),
+        kernel("Bus", "AMQP", "Base", "IO", "Trace"),
         kernel("Workflow", "Base", "SQL", "Trace"),
         kernel("API", "Base", "HTTP", "Policy", "SQL", "Trace"),
 
@@ -107,12 +108,13 @@ let package = Package(
 
         module("", "CloudTesting", ["API", "Base", "HTTP", "Policy", "Trace"]),
 
+        tests("AMQP", "AMQP", "Base", "IO"),
         tests("Base", "Base"),
         tests(
             "BlockStorage", "BlockStorage", "VolumeNode", "CloudTesting", "API", "Base", "Bus", "Contracts", "HTTP",
             "Policy",
             "SQL", "Trace", "Workflow"),
-        tests("Bus", "Bus", "Base"),
+        tests("Bus", "Bus", "AMQP", "Base", "IO", "Trace"),
         tests("Cloud", "Cloud", "API", "Base", "HTTP", "Policy", "SQL", "Trace", "Workflow"),
         tests(
             "Compute", "Compute", "CloudTesting", "API", "Base", "Bus", "Contracts", "HTTP", "Policy", "SQL", "Trace",
