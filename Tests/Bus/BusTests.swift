@@ -1,6 +1,6 @@
 import Base
-import Foundation
 import Bus
+import Foundation
 import Synchronization
 import Testing
 import Trace

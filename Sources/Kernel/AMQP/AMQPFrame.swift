@@ -2,7 +2,12 @@ import Base
 
 /// What goes over the connection: a kind, a channel, a payload, and a mark at the end.
 struct AMQPFrame: Sendable, Hashable {
-    enum Kind: UInt8, Sendable { case method = 1, header = 2, body = 3, heartbeat = 8 }
+    enum Kind: UInt8, Sendable {
+        case method = 1
+        case header = 2
+        case body = 3
+        case heartbeat = 8
+    }
 
     let kind: Kind
     let channel: UInt16

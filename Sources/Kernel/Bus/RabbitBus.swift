@@ -100,7 +100,8 @@ package final class RabbitBus: Bus {
             Tracing.current?.add(Array(story.dropFirst(spans.count)))
             let parcel = self.parcel(message.topic, message.name, Envelope(.request(request.json), spans: spans))
             let call = Call(
-                queue: RabbitBus.queue(message.topic, host), message: parcel, ends: .after(deadline), promise: Promise())
+                queue: RabbitBus.queue(message.topic, host), message: parcel, ends: .after(deadline), promise: Promise()
+            )
             let envelope: Envelope
             do throws(Failure) { envelope = try await ask(call, message.name, deadline) } catch {
                 Tracing.current?.add(spans)
