@@ -79,8 +79,8 @@ let package = Package(
         module(
             "", "Cloud",
             [
-                "API", "Base", "Bus", "Config", "Contracts", "Crypto", "HTTP", "IO", "Policy", "Programs", "SQL",
-                "Trace", "Workflow",
+                "AMQP", "API", "Base", "Bus", "Config", "Contracts", "Crypto", "HTTP", "IO", "Policy", "Programs",
+                "SQL", "Trace", "Workflow",
                 // Every service and every agent, a line each.
                 "BlockStorage",
                 "Compute",

@@ -76,13 +76,22 @@ final class BuildReports: Sendable {
         }
     }
 
-    func put(_ report: BuildReport) {
-        state.withLock { state -> CheckedContinuation<Result<BuildReport, Failure>, Never>? in
+    /// - Returns: whether somebody here waits for it.
+    @discardableResult
+    func put(_ report: BuildReport) -> Bool {
+        let waiting = state.withLock { state -> CheckedContinuation<Result<BuildReport, Failure>, Never>? in
             if let waiting = state.waiting.removeValue(forKey: report.server) { return waiting }
+            // Those that nobody asks for are another conductor's.
+            if state.early.count >= BuildReports.earlyLimit { state.early.removeAll() }
             state.early[report.server] = report
             return nil
-        }?.resume(returning: .success(report))
+        }
+        waiting?.resume(returning: .success(report))
+        return waiting != nil
     }
+
+    /// What comes before anybody waits for it is asked for in a moment, or never.
+    private static let earlyLimit = 1_000
 
     /// Somebody wants the server gone: whoever waits for its build stops waiting.
     func giveUp(on server: String) {
