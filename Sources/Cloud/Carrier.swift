@@ -63,7 +63,9 @@ extension TokenIssuer {
     /// From now on makes tokens for the processes that cannot.
     func serve(_ bus: any Bus) {
         bus.serve(TokenMessages.issue) { request in
-            guard let user = request.user, let project = request.project else { return .string(try await serviceToken()) }
+            guard let user = request.user, let project = request.project else {
+                return .string(try await serviceToken())
+            }
             return .string(try await token(user: user, project: project))
         }
     }

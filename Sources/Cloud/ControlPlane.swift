@@ -68,7 +68,8 @@ struct ControlPlane: Sendable {
             placement: switchboard.neighbour("placement", asker: "scheduler"))
         let (beginnings, begin) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         self.beginnings = beginnings
-        let tell: (@Sendable () -> Void)? = roles.contains(.conductor) ? nil : { begin.yield() }
+        let announce: @Sendable () -> Void = { begin.yield() }
+        let tell = roles.contains(.conductor) ? nil : announce
         // Each machine's conductor has a name of its own, by which it knows its work again.
         let suffix = carrier.isAtHand ? "" : " on \(settings.nodeName)"
         conductor = Conductor(

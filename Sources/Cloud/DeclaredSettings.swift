@@ -28,7 +28,8 @@ enum DeclaredSettings {
         "gateway", .optionalText, default: nil,
         "Where the APIs are reached, as the catalog names them and processes without one ask them: http://host:port.")
     static let node = Setting(
-        "node", .optionalText, default: nil, "What this machine is called in the cloud; its own name if nothing is said.")
+        "node", .optionalText, default: nil,
+        "What this machine is called in the cloud; its own name if nothing is said.")
     static let networkNode = Setting(
         "network.node", .optionalText, default: nil,
         "The node that has the networks' routers and address servers; this one if nothing is said.")
@@ -110,7 +111,8 @@ enum DeclaredSettings {
         "The disk, in qcow2, that becomes a new cloud's first image. Usually the one that Guest/make-guest made.")
 
     static let all: [any AnySetting] = [
-        data, database, roles, bus, gatewayAddress, node, networkNode, policy, origins, listen, port, region, hypervisor,
+        data, database, roles, bus, gatewayAddress, node, networkNode, policy, origins, listen, port, region,
+        hypervisor,
         scheduler, skippedFilters, simulatedPace,
         adminPassword, tokenLifetime, lockoutAttempts, lockoutDuration, inactivityLimit, passwordHistory,
         passwordMinimumAge,

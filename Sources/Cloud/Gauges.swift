@@ -1,5 +1,6 @@
 import API
 import Base
+import Bus
 import Glibc
 import SQL
 
@@ -77,7 +78,9 @@ struct Gauges: Sendable {
         }
     }
 
-    private func workflows(_ database: Database) async throws(Failure) -> [(labels: [(name: String, value: String)], value: Double)] {
+    private func workflows(_ database: Database) async throws(Failure) -> [(
+        labels: [(name: String, value: String)], value: Double
+    )] {
         let counts: [RunCount] = try await database.read { tx in
             try tx.rows(
                 """

@@ -47,7 +47,8 @@ package struct Cloud: Sendable {
         // Who has the APIs asks them through its own door.
         let elsewhere = roles.contains(.api) ? nil : settings.gatewayAddress
         let switchboard = Switchboard(
-            ground.road, elsewhere: try elsewhere.map { [loops] address throws(Failure) in
+            ground.road,
+            elsewhere: try elsewhere.map { [loops] address throws(Failure) in
                 try Gateway(address, on: loops)
             })
         plane =
