@@ -106,6 +106,9 @@ let package = Package(
             name: "simulate", dependencies: ["Base", "Simulation"], path: "Sources/Tools/simulate",
             swiftSettings: settings),
 
+        // Servers of others that tests start for themselves.
+        .target(name: "TestServers", path: "Tests/TestServers", swiftSettings: settings),
+
         module("", "CloudTesting", ["API", "Base", "HTTP", "Policy", "Trace"]),
 
         tests("AMQP", "AMQP", "Base", "IO"),
@@ -114,8 +117,8 @@ let package = Package(
             "BlockStorage", "BlockStorage", "VolumeNode", "CloudTesting", "API", "Base", "Bus", "Contracts", "HTTP",
             "Policy",
             "SQL", "Trace", "Workflow"),
-        tests("Bus", "Bus", "AMQP", "Base", "IO", "Trace"),
-        tests("Cloud", "Cloud", "API", "Base", "HTTP", "Policy", "SQL", "Trace", "Workflow"),
+        tests("Bus", "Bus", "AMQP", "Base", "IO", "TestServers", "Trace"),
+        tests("Cloud", "Cloud", "API", "Base", "HTTP", "Policy", "SQL", "TestServers", "Trace", "Workflow"),
         tests(
             "Compute", "Compute", "CloudTesting", "API", "Base", "Bus", "Contracts", "HTTP", "Policy", "SQL", "Trace",
             "Workflow"),
@@ -131,8 +134,9 @@ let package = Package(
         tests("Placement", "Placement", "Contracts", "CloudTesting", "API", "Base", "HTTP", "Policy", "SQL"),
         tests("Policy", "Policy", "SQL", "Base"),
         tests("Programs", "Programs", "Base", "Trace"),
+        tests("Roles", "martlet", "Base", "HTTP", "IO", "TestServers"),
         tests("Simulation", "simulate"),
-        tests("SQL", "SQL", "Base"),
+        tests("SQL", "SQL", "Base", "TestServers"),
         tests("Tidy"),
         tests("VolumeNode", "VolumeNode", "Contracts", "Base"),
         tests("Workflow", "Workflow", "Base", "SQL", "Trace"),

@@ -2,6 +2,7 @@ import Base
 import Bus
 import Foundation
 import Synchronization
+import TestServers
 import Testing
 import Trace
 
@@ -227,7 +228,7 @@ struct RabbitBusLongTests {
 
     /// `MARTLET_BUS_MESSAGES` says how many; a hundred thousand take minutes on a small machine.
     @Test func nothingIsLostOrDoneTwiceWhenTheBrokerDies() async throws {
-        let total = ProcessInfo.messages ?? 6_000
+        let total = ProcessInfo.messages ?? 20_000
         let note = Message<JSON, Nothing>(topic: topic(), name: "note")
         try await withRabbits(2) { buses in
             let seen = Mutex<[UInt8]>([UInt8](repeating: 0, count: total + 1))

@@ -2,6 +2,7 @@ import AMQP
 import Base
 import Foundation
 import IO
+import TestServers
 import Testing
 import Trace
 
@@ -32,7 +33,8 @@ func withRabbits(_ count: Int, _ body: ([RabbitBus]) async throws -> Void) async
     let buses = try (0..<count).map { number in
         // Patient, for a broker takes its time to start where others need the cores.
         try RabbitBus(
-            try broker.address, name: "process \(number)", on: loops, patience: .seconds(300), world: World(),
+            try AMQPAddress(broker.address), name: "process \(number)", on: loops, patience: .seconds(300),
+            world: World(),
             log: Log(style: ProcessInfo.isTalking ? .people : .silent))
     }
     let result: Result<Void, any Error>
@@ -58,4 +60,11 @@ func topic() -> String { "test" + Hex.text(SystemChance().bytes(6)) }
 /// Waits for something that happens elsewhere. It ends with the test's own limit.
 func until(_ condition: () async throws -> Bool) async throws {
     while try await !condition() { try await Task.sleep(for: .milliseconds(20)) }
+}
+
+extension ProcessInfo {
+    /// Whether the buses say what happens to them.
+    static var isTalking: Bool { processInfo.environment["MARTLET_BUS_LOG"] != nil }
+
+    static var messages: Int? { processInfo.environment["MARTLET_BUS_MESSAGES"].flatMap { Int($0) } }
 }

@@ -1,6 +1,7 @@
 import Base
 import Foundation
 import Synchronization
+import TestServers
 import Testing
 
 @testable import SQL

@@ -1,19 +1,15 @@
-import AMQP
-import Base
 import Foundation
-import Synchronization
-import Testing
 
 /// A broker of our own on a port of its own, in a folder of its own, that lives as long as the tests.
-final class RabbitMQ: Sendable {
-    let port: Int
+package final class RabbitMQ: Sendable {
+    package let port: Int
     private let folder: String
 
     /// Debian's; its own system service has no part in this.
     static let program = "/usr/lib/rabbitmq/bin/rabbitmq-server"
-    static let isInstalled = access(program, X_OK) == 0
+    package static let isInstalled = access(program, X_OK) == 0
 
-    static func running() throws -> RabbitMQ { try shared.get() }
+    package static func running() throws -> RabbitMQ { try shared.get() }
 
     private static let shared = Result { try RabbitMQ() }
 
@@ -77,7 +73,7 @@ final class RabbitMQ: Sendable {
         """
 
     /// Nobody has it just now, and the kernel doesn't give it away again soon.
-    private static func freePort() throws -> Int {
+    package static func freePort() throws -> Int {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(descriptor) }
         var address = sockaddr_in()
@@ -93,23 +89,16 @@ final class RabbitMQ: Sendable {
         return Int(UInt16(bigEndian: address.sin_port))
     }
 
-    var address: AMQPAddress { get throws { try AMQPAddress("amqp://127.0.0.1:\(port)?heartbeat=5") } }
+    package var address: String { "amqp://127.0.0.1:\(port)?heartbeat=5" }
 
-    var log: String { (try? String(contentsOfFile: folder + "/log.txt", encoding: .utf8)) ?? "" }
+    package var log: String { (try? String(contentsOfFile: folder + "/log.txt", encoding: .utf8)) ?? "" }
 
     /// As a power failure would. Another takes its place at once, with what is on the disk.
-    func kill() throws {
+    package func kill() throws {
         let text = try String(contentsOfFile: folder + "/pid", encoding: .utf8)
         guard let process = Int32(text.trimmingCharacters(in: .whitespacesAndNewlines)) else {
             throw DidNotStart(log: "It has no process number.")
         }
         Foundation.kill(process, SIGKILL)
     }
-}
-
-extension ProcessInfo {
-    /// Whether the buses say what happens to them.
-    static var isTalking: Bool { processInfo.environment["MARTLET_BUS_LOG"] != nil }
-
-    static var messages: Int? { processInfo.environment["MARTLET_BUS_MESSAGES"].flatMap { Int($0) } }
 }
