@@ -41,6 +41,8 @@ package struct CloudSettings: Sendable {
     package var roles = Set(Role.allCases)
     /// `amqp://…`; nil: messages stay in this process.
     package var bus: String?
+    /// Where spans are collected, if they are: `http://collector:4318`.
+    package var spanCollector: String?
     /// Where the APIs are, for those who have none themselves and for the catalog.
     package var gatewayAddress: String?
     /// What this machine is called in the cloud, if not as it calls itself.
@@ -67,6 +69,7 @@ package struct CloudSettings: Sendable {
         var settings = CloudSettings(data: data ?? named ?? .usual)
         settings.database = configuration[DeclaredSettings.database]
         settings.roles = try Role.named(configuration[DeclaredSettings.roles])
+        settings.spanCollector = configuration[DeclaredSettings.spanCollector]
         settings.bus = configuration[DeclaredSettings.bus]
         settings.gatewayAddress = configuration[DeclaredSettings.gatewayAddress]
         settings.node = configuration[DeclaredSettings.node]

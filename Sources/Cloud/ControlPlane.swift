@@ -34,6 +34,14 @@ struct ControlPlane: Sendable {
     private let networkChanges: AsyncStream<Void>
     /// Whenever something was begun here that others carry out.
     private let beginnings: AsyncStream<Void>
+    /// What requests leave of their stories, where others go on with them.
+    private let stories: AsyncStream<Story>
+    private let story: AsyncStream<Story>.Continuation
+
+    private struct Story: Sendable {
+        let requestID: String
+        let spans: [Span]
+    }
 
     init(
         _ settings: CloudSettings, on ground: Ground, _ carrier: Carrier, _ switchboard: Switchboard, _ loops: Loops,
@@ -68,6 +76,7 @@ struct ControlPlane: Sendable {
             placement: switchboard.neighbour("placement", asker: "scheduler"))
         let (beginnings, begin) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         self.beginnings = beginnings
+        (stories, story) = AsyncStream.makeStream(of: Story.self, bufferingPolicy: .bufferingNewest(256))
         let announce: @Sendable () -> Void = { begin.yield() }
         let tell = roles.contains(.conductor) ? nil : announce
         // Each machine's conductor has a name of its own, by which it knows its work again.
@@ -98,6 +107,12 @@ struct ControlPlane: Sendable {
         return try KeyRing(keys)
     }
 
+    /// Keeps what is left of a request's story, where nobody in this process goes on with it.
+    var told: (@Sendable (_ requestID: String, [Span]) -> Void)? {
+        guard !roles.contains(.conductor) else { return nil }
+        return { [story] in story.yield(Story(requestID: $0, spans: $1)) }
+    }
+
     // MARK: Life
 
     /// From now on answers what is asked over the bus.
@@ -114,7 +129,7 @@ struct ControlPlane: Sendable {
     /// What runs for as long as the cloud does.
     func lives(_ loops: Loops) -> [@Sendable () async throws -> Void] {
         let (identity, image, conductor, volumes, log) = (identity, image, conductor, volumes, log)
-        let (networkChanges, beginnings, bus) = (networkChanges, beginnings, carrier.bus)
+        let (networkChanges, beginnings, stories, bus) = (networkChanges, beginnings, stories, carrier.bus)
         var lives: [@Sendable () async throws -> Void] = [
             { for await _ in networkChanges { try? await bus.fanout(NetworkMessages.changed, Nothing()) } }
         ]
@@ -123,6 +138,11 @@ struct ControlPlane: Sendable {
             lives += [
                 { try await identity.run { log.error("Identity's upkeep: \($0)") } },
                 { await image.run(web) { log.error("An import could not be noted as failed: \($0)") } },
+                {
+                    for await story in stories {
+                        try? await conductor.runner.keep(story.spans, of: story.requestID)
+                    }
+                },
                 {
                     for await _ in beginnings {
                         try? await bus.fanout(WorkMessages.begun, Nothing())

@@ -24,6 +24,9 @@ enum DeclaredSettings {
         "bus", .optionalText, default: nil,
         "The broker between the processes of a cloud: amqp://user:password@host, or amqps://. One process needs none.",
         secrecy: .passwordInURL)
+    static let spanCollector = Setting(
+        "trace.otlp", .optionalText, default: nil,
+        "A collector of spans that takes OTLP's JSON: http://collector:4318. What it doesn't take in time is dropped.")
     static let gatewayAddress = Setting(
         "gateway", .optionalText, default: nil,
         "Where the APIs are reached, as the catalog names them and processes without one ask them: http://host:port.")
@@ -111,7 +114,8 @@ enum DeclaredSettings {
         "The disk, in qcow2, that becomes a new cloud's first image. Usually the one that Guest/make-guest made.")
 
     static let all: [any AnySetting] = [
-        data, database, roles, bus, gatewayAddress, node, networkNode, policy, origins, listen, port, region,
+        data, database, roles, bus, spanCollector, gatewayAddress, node, networkNode, policy, origins, listen, port,
+        region,
         hypervisor,
         scheduler, skippedFilters, simulatedPace,
         adminPassword, tokenLifetime, lockoutAttempts, lockoutDuration, inactivityLimit, passwordHistory,

@@ -30,6 +30,7 @@ package struct Cloud: Sendable {
     package let mechanism: NetworkMechanism
     private let loops = Loops()
     private let door: Door
+    private let export: SpanExport?
     let services: [ServiceAPI]
     private let world: World
     private let log: Log
@@ -60,6 +61,10 @@ package struct Cloud: Sendable {
             settings, on: ground, carrier.bus, switchboard, loops, mechanism: mechanism,
             tokens: identity ?? RemoteTokens(bus: carrier.bus), world: world, log: log)
 
+        export = try settings.spanCollector.map { [loops] address throws(Failure) in
+            try SpanExport(address, host: settings.nodeName, on: loops, world: world)
+        }
+
         services = roles.contains(.api) ? plane?.services ?? [] : []
         let policies = try PolicyFiles(folder: settings.policyFolder).read(for: services)
         let trail = try AuditLog(settings.data.auditLog)
@@ -67,7 +72,7 @@ package struct Cloud: Sendable {
         door = try Door(
             services, gateway: settings.gateway, overrides: policies, authenticator: identity ?? Nobody(), world: world,
             log: log, origins: CrossOrigin(settings.origins), gauges: { await gauges.read() },
-            audit: { trail.note($0) })
+            audit: { trail.note($0) }, told: services.isEmpty ? nil : plane?.told)
         switchboard.connect(door)
     }
 
@@ -175,8 +180,10 @@ package struct Cloud: Sendable {
 
     /// What runs for as long as the cloud does.
     private var lives: [@Sendable () async throws -> Void] {
-        let carrier = carrier
-        return (plane?.lives(loops) ?? []) + nodes.lives + [{ await carrier.run() }]
+        let (carrier, export, log) = (carrier, export, log)
+        var lives = (plane?.lives(loops) ?? []) + nodes.lives + [{ await carrier.run() }]
+        if let export { lives.append { await export.run { log.warning("Spans are dropped: \($0.message)") } } }
+        return lives
     }
 
     /// They run until they are cancelled, so the first that ends takes the others with it.

@@ -63,12 +63,31 @@ package final class WorkflowRunner: Sendable {
             heldUntil: tell == nil ? now + WorkflowRunner.lease : now)
         try tx.insert(run)
         if let tell {
+            // Whoever carries it out goes on with the story from here.
+            try tx.keep(Tracing.current?.take() ?? [], of: run.requestID, about: subject)
             tx.afterCommit { tell() }
         } else {
             let tracing = Tracing.current
             tx.afterCommit { [inbox] in inbox.put(run, tracing) }
         }
         return run.id
+    }
+
+    /// The trace that a run belongs to, as far as it was kept: that of its request.
+    func story(of run: Run) async -> Tracing {
+        let known = try? await database.read { tx in try tx.spans(of: run.requestID, limit: 1).first }
+        return Tracing(
+            trace: known?.trace ?? world.chance.next(), parent: known?.parent, requestID: run.requestID,
+            collector: Collector(), world: world)
+    }
+
+    /// What was still to be told of a request when what it began had been written down: kept with that.
+    package func keep(_ spans: [Span], of requestID: String) async throws(Failure) {
+        // Most requests begin nothing that takes long.
+        guard !spans.isEmpty, let subject = try await database.read({ try $0.subject(ofRequest: requestID) }) else {
+            return
+        }
+        try await database.write { try $0.keep(spans, of: requestID, about: subject) }
     }
 
     /// Something happened that a run may be waiting for, or there is a new one.
