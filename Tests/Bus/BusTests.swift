@@ -216,7 +216,7 @@ struct RabbitBusLongTests {
                     group.addTask { try await buses[0].call(slow, JSON(number), deadline: .seconds(240)) }
                 }
                 try await until { handled.withLock { $0.count } == 51 }
-                try RabbitMQ.running().kill()
+                try await RabbitMQ.running().kill()
                 var sum: Int64 = 0
                 for try await answer in group { sum += answer.integer ?? 0 }
                 #expect(sum == 1_275)
@@ -250,7 +250,7 @@ struct RabbitBusLongTests {
                         while true {
                             let number = numbers.next()
                             guard number <= total else { return }
-                            if number == total / 2 { try RabbitMQ.running().kill() }
+                            if number == total / 2 { try await RabbitMQ.running().kill() }
                             try await buses[0].cast(note, on: "b", JSON(number))
                         }
                     }

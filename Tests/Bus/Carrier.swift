@@ -28,7 +28,7 @@ enum Carrier: String, Sendable, CustomTestStringConvertible {
 
 /// As many processes' buses on one broker.
 func withRabbits(_ count: Int, _ body: ([RabbitBus]) async throws -> Void) async throws {
-    let broker = try RabbitMQ.running()
+    let broker = try await RabbitMQ.running()
     let loops = Loops(count: 2)
     let buses = try (0..<count).map { number in
         // Patient, for a broker takes its time to start where others need the cores.

@@ -25,7 +25,7 @@ final class Site {
     static let isPossible = MariaDB.isInstalled && RabbitMQ.isInstalled
 
     static func with(_ body: (Site) async throws -> Void) async throws {
-        let broker = try RabbitMQ.running()
+        let broker = try await RabbitMQ.running()
         try await MariaDB.running().withDatabase { database in
             let site = try Site(database: database, bus: broker.address)
             let result: Result<Void, any Error>
@@ -58,7 +58,8 @@ final class Site {
 
     private func end() async {
         for process in processes.values { process.terminate() }
-        for process in processes.values { process.waitUntilExit() }
+        let ending = Array(processes.values)
+        try? await Aside.run { for process in ending { process.waitUntilExit() } }
         await client.close()
         await loops.stop()
         try? FileManager.default.removeItem(atPath: folder)
@@ -86,7 +87,9 @@ final class Site {
         process.arguments = ["serve", "--config", file]
         process.standardInput = FileHandle.nullDevice
         let log = "\(folder)/\(name).log"
-        if !FileManager.default.fileExists(atPath: log) { FileManager.default.createFile(atPath: log, contents: nil) }
+        if !FileManager.default.fileExists(atPath: log) {
+            try Data().write(to: URL(filePath: log))
+        }
         let output = try #require(FileHandle(forWritingAtPath: log))
         try output.seekToEnd()
         process.standardOutput = output

@@ -8,9 +8,9 @@ package final class MariaDB: Sendable {
 
     package static let isInstalled = access("/usr/sbin/mariadbd", X_OK) == 0
 
-    package static func running() throws -> MariaDB { try shared.get() }
+    package static func running() async throws -> MariaDB { try await shared.value }
 
-    private static let shared = Result { try MariaDB() }
+    private static let shared = Task { try await Aside.run { try MariaDB() } }
 
     private struct DidNotStart: Error { let log: String }
 
@@ -65,19 +65,22 @@ package final class MariaDB: Sendable {
     package func withDatabase(_ body: (String) async throws -> Void) async throws {
         let name = "test\(names.add(1, ordering: .relaxed).newValue)"
         // With another character set than ours, since we must not depend on it.
-        try run("CREATE DATABASE \(name) CHARACTER SET latin1")
+        try await run("CREATE DATABASE \(name) CHARACTER SET latin1")
         try await body(address(of: name))
-        try run("DROP DATABASE \(name)")
+        try await run("DROP DATABASE \(name)")
     }
 
     private struct Refused: Error { let statement: String }
 
-    private func run(_ statement: String) throws {
-        let client = Process()
-        client.executableURL = URL(filePath: "/usr/bin/mariadb")
-        client.arguments = ["--no-defaults", "--socket=\(folder)/socket", "--user=root", "--execute=\(statement)"]
-        try client.run()
-        client.waitUntilExit()
-        guard client.terminationStatus == 0 else { throw Refused(statement: statement) }
+    private func run(_ statement: String) async throws {
+        let folder = folder
+        try await Aside.run {
+            let client = Process()
+            client.executableURL = URL(filePath: "/usr/bin/mariadb")
+            client.arguments = ["--no-defaults", "--socket=\(folder)/socket", "--user=root", "--execute=\(statement)"]
+            try client.run()
+            client.waitUntilExit()
+            guard client.terminationStatus == 0 else { throw Refused(statement: statement) }
+        }
     }
 }

@@ -9,9 +9,9 @@ package final class RabbitMQ: Sendable {
     static let program = "/usr/lib/rabbitmq/bin/rabbitmq-server"
     package static let isInstalled = access(program, X_OK) == 0
 
-    package static func running() throws -> RabbitMQ { try shared.get() }
+    package static func running() async throws -> RabbitMQ { try await shared.value }
 
-    private static let shared = Result { try RabbitMQ() }
+    private static let shared = Task { try await Aside.run { try RabbitMQ() } }
 
     private struct DidNotStart: Error { let log: String }
 
