@@ -14,12 +14,12 @@ import Trace
 
     /// Answers as a collector does, until the body is over.
     private func withCollector(
-        _ answer: @escaping @Sendable ([UInt8]) async -> Int, _ body: (String, Loops) async throws -> Void
+        answering answer: @escaping @Sendable ([UInt8]) -> Int, _ body: (String, Loops) async throws -> Void
     ) async throws {
         let loops = Loops(count: 1)
         let server = try HTTPServer(on: loops, listeners: [.init(.tcp(host: "127.0.0.1", port: 0))]) { request in
             let bytes = (try? await request.body.collect(limit: 1 << 20)) ?? []
-            return HTTPResponse(request.path == "/v1/traces" ? await answer(bytes) : 404)
+            return HTTPResponse(request.path == "/v1/traces" ? answer(bytes) : 404)
         }
         let running = Task { try await server.run() }
         try await body("http://\(server.addresses[0].description)/", loops)
@@ -31,11 +31,12 @@ import Trace
     @Test func aCollectorIsToldWhatWasDone() async throws {
         let seen = Mutex<[JSON]>([])
         let ring = SpanRing()
-        try await withCollector({ bytes in
+        let answer: @Sendable ([UInt8]) -> Int = { bytes in
             let json = (try? JSONReader.read(bytes)) ?? .null
             seen.withLock { $0.append(json) }
             return 200
-        }) { address, loops in
+        }
+        try await withCollector(answering: answer) { address, loops in
             let export = try SpanExport(address, host: "here", on: loops, ring: ring, world: World())
             let exporting = Task { await export.run { _ in } }
             while seen.withLock({ $0.isEmpty }) {
@@ -58,10 +59,11 @@ import Trace
 
     @Test func aCollectorThatRefusesIsComplainedOfOnce() async throws {
         let (asked, complaints, ring) = (Counter(), Counter(), SpanRing())
-        try await withCollector({ _ in
+        let answer: @Sendable ([UInt8]) -> Int = { _ in
             asked.add()
             return 503
-        }) { address, loops in
+        }
+        try await withCollector(answering: answer) { address, loops in
             let export = try SpanExport(address, host: "here", on: loops, ring: ring, world: World())
             let exporting = Task { await export.run { _ in complaints.add() } }
             while asked.count < 2 {
