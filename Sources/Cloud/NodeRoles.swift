@@ -42,7 +42,14 @@ struct NodeRoles: Sendable {
             roles.contains(.networkNode)
             ? names.map { NetworkNode(host: $0, bus: bus, wires: wires, world: world, log: log) } : []
 
-        let volumeDriver = roles.contains(.volumeNode) ? try VolumeDrivers.make(settings) : nil
+        var volumeDriver: (any VolumeDriver)?
+        if roles.contains(.volumeNode) {
+            if let given = ground.volumes {
+                volumeDriver = given
+            } else {
+                volumeDriver = try VolumeDrivers.make(settings)
+            }
+        }
         volumeNodes = [volumeDriver].compactMap { $0 }.map { driver in
             VolumeNode(
                 host: settings.nodeName, driver: driver, bus: bus,

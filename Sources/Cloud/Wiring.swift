@@ -65,31 +65,7 @@ package struct Cloud: Sendable {
             try SpanExport(address, host: settings.nodeName, on: loops, world: world)
         }
 
-<<<<<<< HEAD
         services = roles.contains(.api) ? plane?.services ?? [] : []
-=======
-        metadata = MetadataDoor(bus: messages, loops: loops, world: world)
-        let wires = mechanism.wires(settings, metadata, world: world, log: log)
-        networkNodes = hosts.map { host in
-            NetworkNode(host: host.name, bus: messages, wires: wires, world: world, log: log)
-        }
-
-        volumes = VolumeControl(
-            host: settings.nodeName, database: database, world: world, log: log, bus: messages,
-            neighbours: BlockStorage.Neighbours(
-                image: switchboard.neighbour("image", asker: "volume-control"),
-                compute: switchboard.neighbour("compute", asker: "volume-control")), tokens: identity,
-            fault: ground.fault)
-        let volumeDriver: any VolumeDriver
-        if let given = ground.volumes { volumeDriver = given } else { volumeDriver = try VolumeDrivers.make(settings) }
-        volumeNode = VolumeNode(
-            host: settings.nodeName, driver: volumeDriver, bus: messages,
-            image: switchboard.neighbour("image", asker: "volume-node"), tokens: identity, world: world, log: log)
-        let blockStorage = BlockStorage(volumes)
-
-        let consoles = ConsoleProxy(database: database, world: world, bus: messages, loops: loops)
-        services = [identity.api, image.api, network.api, placement.api, compute.api, blockStorage.api, consoles.api]
->>>>>>> main
         let policies = try PolicyFiles(folder: settings.policyFolder).read(for: services)
         let trail = try AuditLog(settings.data.auditLog)
         let gauges = Gauges(database: plane?.database, carrier: carrier)
