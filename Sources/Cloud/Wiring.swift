@@ -167,7 +167,9 @@ package struct Cloud: Sendable {
     package func run(ready: @escaping @Sendable ([String]) -> Void) async throws(Failure) {
         let server = try HTTPServer(on: loops, listeners: listeners) { [door] in await door.respond(to: $0) }
         ready(server.addresses.map(\.description))
-        let failure = await Cloud.untilOneEnds(lives + [{ try await server.run() }])
+        // Where nothing listens there is nothing to serve, and that is no reason to end.
+        let serving: [@Sendable () async throws -> Void] = listeners.isEmpty ? [] : [{ try await server.run() }]
+        let failure = await Cloud.untilOneEnds(lives + serving)
         await loops.stop()
         await plane?.database.close()
         if let failure, failure.kind != .unavailable { throw failure }
