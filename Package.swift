@@ -46,6 +46,7 @@ let package = Package(
         library("COpenSSL"),
         library("CSQLite"),
         library("CYAML"),
+        shims("CLibvirt"),
         shims("COpenSSLTLS", linking: "ssl", "crypto"),
         shims("CSystem"),
 
@@ -71,7 +72,7 @@ let package = Package(
         service("Network", "Bus", "Contracts"),
         service("Placement", "Contracts"),
 
-        agent("ComputeNode", "API", "Bus", "CSystem", "Contracts", "Crypto", "HTTP"),
+        agent("ComputeNode", "API", "Bus", "CLibvirt", "CSystem", "Contracts", "Crypto", "HTTP"),
         agent("VolumeNode", "API", "Bus", "CSystem", "Contracts", "HTTP"),
         agent("NetworkNode", "Bus", "CSystem", "Contracts", "Crypto", "HTTP"),
 
@@ -117,7 +118,7 @@ let package = Package(
         tests(
             "Compute", "Compute", "CloudTesting", "API", "Base", "Bus", "Contracts", "HTTP", "Policy", "SQL", "Trace",
             "Workflow"),
-        tests("ComputeNode", "ComputeNode", "IO", "Base"),
+        tests("ComputeNode", "ComputeNode", "CLibvirt", "IO", "Programs", "Base"),
         tests("Config", "Config", "Base"),
         tests("Crypto", "Crypto", "Base"),
         tests("HTTP", "HTTP", "IO", "Base"),

@@ -120,6 +120,8 @@ package enum HypervisorKind: String, Sendable, CaseIterable {
     case auto
     /// Guests as processes of QEMU.
     case qemu
+    /// The same by libvirt: the machine's, or one of its own.
+    case libvirt
     /// Nodes in memory, for trying things out: no guest is real.
     case simulated
 

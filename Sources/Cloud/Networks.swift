@@ -24,7 +24,7 @@ package enum NetworkMechanism: String, Sendable, CaseIterable {
     /// What `auto` comes to on this machine.
     func resolved(for hypervisor: HypervisorKind) async -> NetworkMechanism {
         guard self == .auto else { return self }
-        guard hypervisor.resolved == .qemu, geteuid() == 0 else { return .simulated }
+        guard hypervisor.isReal, geteuid() == 0 else { return .simulated }
         return await LinuxBridges.areUsable() ? .linuxbridge : .simulated
     }
 

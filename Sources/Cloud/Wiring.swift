@@ -132,6 +132,16 @@ package struct Cloud: Sendable {
         return zip(settings.nodeNames, hypervisors).map { Ground.Host(name: $0, hypervisor: $1) }
     }
 
+    /// Where an operator's own tools find the guests, if they do.
+    package func operatorsView() async -> String? {
+        for host in hosts {
+            if let view = host.hypervisor as? any OperatorsView, let address = try? await view.address() {
+                return address
+            }
+        }
+        return nil
+    }
+
     /// Each service's tables, in a history of its own.
     static let histories: [(service: String, migrations: [Migration])] = [
         (service: "workflow", migrations: [Run.created]),

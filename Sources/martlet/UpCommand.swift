@@ -42,7 +42,8 @@ extension Command {
         let cloud = try await Cloud(settings, log: log)
         try await cloud.prepare()
         for name in cloud.names { Terminal.say("service  \(name)  \(settings.url(of: name))") }
-        Terminal.say("servers  \(settings.hypervisor.resolved.rawValue)")
+        let view = await cloud.operatorsView().map { "  virsh -c '\($0)' list" }
+        Terminal.say("servers  \(settings.hypervisor.resolved.rawValue)\(view ?? "")")
         Terminal.say("networks \(cloud.mechanism.rawValue)")
         try await serve(cloud, settings, started, until: stop)
         Terminal.say("stopped")
