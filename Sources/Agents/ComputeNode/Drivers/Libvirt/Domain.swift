@@ -172,7 +172,7 @@ struct Domain {
             [
                 XML("mac", ["address": nic.mac]), nic.tap.map { XML("target", ["dev": $0, "managed": "no"]) },
                 nic.tap == nil ? XML("link", ["state": "down"]) : nil, XML("model", ["type": "virtio"]),
-                nic.mtu.map { XML("mtu", ["size": String($0)]) },
+                nic.tap == nil ? nil : nic.mtu.map { XML("mtu", ["size": String($0)]) },
                 // No boot from the network.
                 XML("rom", ["enabled": "no"]), XML("alias", ["name": alias(nic: nic.id)]),
             ])

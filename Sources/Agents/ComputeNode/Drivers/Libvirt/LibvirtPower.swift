@@ -135,8 +135,10 @@ extension LibvirtHypervisor {
     }
 
     private func create(_ guest: GuestFolder, _ spec: GuestSpec) async throws(Failure) {
-        try await order(guest) { (guest) throws(Failure) in
-            try Connection.check(virDomainCreate(guest), "cannot start the guest")
+        try await Tracing.span("start the domain", .hypervisor, by: "libvirt") { () throws(Failure) in
+            try await order(guest) { (guest) throws(Failure) in
+                try Connection.check(virDomainCreate(guest), "cannot start the guest")
+            }
         }
         try guest.save(GuestFolder.Record(spec: spec, decided: .running))
     }
@@ -144,9 +146,11 @@ extension LibvirtHypervisor {
     /// What a guest will be when it is started next.
     func define(_ guest: GuestFolder, _ spec: GuestSpec) async throws(Failure) {
         let accelerator = accelerator
-        try await node.ask { (node) throws(Failure) in
-            let domain = Domain(spec: spec, folder: guest, accelerator: accelerator, guards: try node.guards())
-            try node.define(domain.xml)
+        try await Tracing.span("define the domain", .hypervisor, by: "libvirt") { () throws(Failure) in
+            try await node.ask { (node) throws(Failure) in
+                let domain = Domain(spec: spec, folder: guest, accelerator: accelerator, guards: try node.guards())
+                try node.define(domain.xml)
+            }
         }
     }
 
