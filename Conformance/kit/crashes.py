@@ -105,10 +105,12 @@ class Stage:
         found = self.api.ask("GET", "compute", f"/servers/{server}")
         return found and found["server"]["status"]
 
-    def running(self) -> str:
-        """A server whose guest heeds what is plugged in."""
+    def running(self, heeds: bool = False) -> str:
+        """A server, and if so asked for one whose guest is up and heeds what is unplugged or pressed."""
         server = self.boot()
         until(lambda: [] if self.status(server) == "ACTIVE" else [f"server {self.status(server)}"], 120)
+        if not heeds:
+            return server
         until(lambda: [] if "login:" in self.console(server) else ["a console without login"], 180)
         return server
 
@@ -131,6 +133,16 @@ class Stage:
         self.api.ask("POST", "compute", f"/servers/{server}/os-volume_attachments", body)
 
     # MARK: Ends
+
+    def outcome(self) -> str:
+        """What has come of everything. To be cut off is no reason to fail: whoever took the work over ends it well."""
+        things = [("server", s["name"], s["status"]) for s in self.api.servers()]
+        things += [("volume", v["name"], v["status"]) for v in self.api.volumes()]
+        things += [("image", i["name"], i["status"]) for i in self.api.images() if i["id"] != self.image]
+        said = ", ".join(f"{kind} {state}" for kind, _, state in things) or "nothing there"
+        if any(state.lower() in ("error", "killed") for _, _, state in things):
+            raise Unsettled(said)
+        return said
 
     def restart(self) -> float:
         """Ends the cloud as a power cut would, starts it anew, and waits for it to come to rest."""
@@ -208,7 +220,7 @@ def attaching(stage: Stage):
 
 
 def detaching(stage: Stage):
-    server, volume = stage.running(), stage.volume()
+    server, volume = stage.running(heeds=True), stage.volume()
     stage.attach(server, volume)
     until(stage.api.restless, 60)
     path = f"/servers/{server}/os-volume_attachments/{volume}"
@@ -221,7 +233,7 @@ def picturing(stage: Stage):
 
 
 def stopping(stage: Stage):
-    server = stage.running()
+    server = stage.running(heeds=True)
     return lambda: stage.act(server, {"os-stop": None}), stage.api.restless
 
 
@@ -247,8 +259,9 @@ def disturbed(stage: Stage, prepare: Callable, after: float) -> str:
     do()
     time.sleep(max(0, begun + after - time.monotonic()))
     rest = stage.restart()
+    came = stage.outcome()
     stage.clear()
-    return f"at rest after {rest:.1f} s"
+    return f"at rest {rest:.1f} s after the start: {came}"
 
 
 def killed(stage: Stage, at_rest: str) -> str:

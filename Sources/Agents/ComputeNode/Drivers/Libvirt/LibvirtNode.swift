@@ -164,7 +164,8 @@ private enum EventLoop {
         virSetErrorFunc(nil) { _, _ in }
         guard virEventRegisterDefaultImpl() == 0 else { return false }
         startThread(named: "libvirt events") {
-            while true { if virEventRunDefaultImpl() < 0 { usleep(100_000) } }
+            // It fails only where the system gives it nothing to wait with.
+            while virEventRunDefaultImpl() == 0 {}
         }
         return true
     }()

@@ -39,6 +39,13 @@ extension LibvirtHypervisor: Snapshotting {
     /// The disk as it is at the moment when the copying begins: what the guest writes from then on, it writes after the old
     /// has been put in safety.
     private func copyLive(_ guest: GuestFolder, to path: String) async throws(Failure) {
+        // One that was cut off goes on with nobody to wait for it.
+        if try await job(of: guest) == .running {
+            try await order(guest) { (guest) throws(Failure) in
+                try Connection.check(virDomainAbortJob(guest), "goes on copying the guest's disk")
+            }
+            _ = try await awaitCopy(of: guest, until: world.now + LibvirtHypervisor.patience)
+        }
         try await order(guest) { (guest) throws(Failure) in
             let device = "vda"
             let copy = XML(
@@ -52,32 +59,33 @@ extension LibvirtHypervisor: Snapshotting {
                                 [XML("target", ["file": path]), XML("driver", ["type": "qcow2"])])
                         ])
                 ])
-            // One that was cut off goes on with nobody to wait for it.
-            for _ in 1...100 where try CopyJob(guest) == .running {
-                virDomainAbortJob(guest)
-                usleep(100_000)
-            }
             try Connection.check(virDomainBackupBegin(guest, copy.text, nil, 0), "cannot copy the guest's disk")
         }
-        let limit = world.now + GuestDisks.longestCopy
+        guard try await awaitCopy(of: guest, until: world.now + GuestDisks.longestCopy) == .done else {
+            throw .unavailable("The guest's disk could not be copied.")
+        }
+    }
+
+    private func job(of guest: GuestFolder) async throws(Failure) -> CopyJob {
+        let id = guest.id
+        return try await node.ask { (node) throws(Failure) in
+            try node.guest(id) { (guest) throws(Failure) in try CopyJob(guest) } ?? .failed
+        }
+    }
+
+    /// What became of it. What takes too long is given up, and so is what nobody waits for any more.
+    private func awaitCopy(of guest: GuestFolder, until limit: Moment) async throws(Failure) -> CopyJob {
         while true {
-            let id = guest.id
-            let job = try await node.ask { (node) throws(Failure) in
-                try node.guest(id) { (guest) throws(Failure) in try CopyJob(guest) } ?? .failed
-            }
-            switch job {
-            case .done: return
-            case .failed: throw .unavailable("The guest's disk could not be copied.")
-            case .running:
-                do throws(CancellationError) {
-                    guard world.now < limit else { throw CancellationError() }
-                    try await world.clock.sleep(for: .milliseconds(100))
-                } catch {
-                    try await order(guest) { (guest) throws(Failure) in
-                        try Connection.check(virDomainAbortJob(guest), "goes on copying the guest's disk")
-                    }
-                    throw Failure(.timedOut, "Copying the guest's disk took longer than \(GuestDisks.longestCopy).")
+            let job = try await job(of: guest)
+            guard job == .running else { return job }
+            do throws(CancellationError) {
+                guard world.now < limit else { throw CancellationError() }
+                try await world.clock.sleep(for: .milliseconds(100))
+            } catch {
+                try await order(guest) { (guest) throws(Failure) in
+                    try Connection.check(virDomainAbortJob(guest), "goes on copying the guest's disk")
                 }
+                throw Failure(.timedOut, "Copying the guest's disk took too long.")
             }
         }
     }
