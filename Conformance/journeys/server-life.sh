@@ -163,7 +163,7 @@ its_process_dies_and_nobody_is_fooled() {
     os server start life
     becomes 60 status ACTIVE server show life
     reach 120
-    inside poweroff 2>/dev/null
+    inside shutdown -P now 2>/dev/null
     becomes 60 status SHUTOFF server show life
 }
 
