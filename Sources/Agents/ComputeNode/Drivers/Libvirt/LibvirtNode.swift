@@ -83,6 +83,7 @@ final class Connection: @unchecked Sendable {
     let address: String
     private let pointer: OpaquePointer
     private let watch: Int32
+    private let known = Mutex<[String]?>(nil)
 
     fileprivate init(_ address: String, _ teller: AsyncStream<LibvirtNode.Change>.Continuation) throws(Failure) {
         EventLoop.run()
@@ -110,14 +111,18 @@ final class Connection: @unchecked Sendable {
         return Int(version)
     }
 
-    /// What keeps guests apart here: `dac`, `apparmor`, `selinux`.
+    /// What keeps guests apart here: `dac`, `apparmor`, `selinux`. Asked once: to tell what it can do takes libvirt seconds
+    /// where it has to look again at every processor that QEMU can be.
     func guards() throws(Failure) -> [String] {
+        if let known = known.withLock({ $0 }) { return known }
         guard let text = virConnectGetCapabilities(pointer) else {
             throw Connection.failure("does not tell what it can do")
         }
         defer { free(text) }
         let host = try XML(reading: String(cString: text)).child("host")
-        return (host?.all("secmodel") ?? []).compactMap { $0.child("model")?.words }.filter { $0 != "none" }
+        let guards = (host?.all("secmodel") ?? []).compactMap { $0.child("model")?.words }.filter { $0 != "none" }
+        known.withLock { $0 = guards }
+        return guards
     }
 
     func define(_ domain: XML) throws(Failure) {
