@@ -111,7 +111,7 @@ class Stage:
         until(lambda: [] if self.status(server) == "ACTIVE" else [f"server {self.status(server)}"], 120)
         if not heeds:
             return server
-        until(lambda: [] if "login:" in self.console(server) else ["a console without login"], 180)
+        until(lambda: [] if "agent up=" in self.console(server) else ["a guest that is not up"], 180)
         return server
 
     def console(self, server: str) -> str:
@@ -232,6 +232,11 @@ def picturing(stage: Stage):
     return lambda: stage.act(server, {"createImage": {"name": "picture"}}), stage.api.restless
 
 
+def pictured(stage: Stage) -> list[str]:
+    """What was promised comes: an answered request is not forgotten because somebody was cut off."""
+    return [] if any(i["name"] == "picture" for i in stage.api.images()) else ["no picture"]
+
+
 def stopping(stage: Stage):
     server = stage.running(heeds=True)
     return lambda: stage.act(server, {"os-stop": None}), stage.api.restless
@@ -260,6 +265,8 @@ def disturbed(stage: Stage, prepare: Callable, after: float) -> str:
     time.sleep(max(0, begun + after - time.monotonic()))
     rest = stage.restart()
     came = stage.outcome()
+    if prepare is picturing and (left := pictured(stage)):
+        raise Unsettled(f"{came}, {left[0]}")
     stage.clear()
     return f"at rest {rest:.1f} s after the start: {came}"
 

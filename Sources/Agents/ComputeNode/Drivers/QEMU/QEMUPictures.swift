@@ -25,10 +25,24 @@ extension QEMUHypervisor: Snapshotting {
         }
     }
 
+    /// A copying that was begun by one who didn't live to see its end goes on: it is given up for a new one.
+    private func dropCopy(_ qmp: QMP) async throws(Failure) {
+        let jobs = try await qmp.execute("query-block-jobs").array ?? []
+        if jobs.contains(where: { $0["device"] == "copy" }) {
+            try await qmp.execute("block-job-cancel", ["device": "copy", "force": true])
+            let ends: Set<String> = ["BLOCK_JOB_CANCELLED", "BLOCK_JOB_COMPLETED"]
+            _ = try await qmp.event { ends.contains($0.name) && $0.data["device"] == "copy" }
+        }
+        let nodes = try await qmp.execute("query-named-block-nodes", ["flat": true]).array ?? []
+        guard nodes.contains(where: { $0["node-name"] == "copy" }) else { return }
+        try await qmp.execute("blockdev-del", ["node-name": "copy"])
+    }
+
     /// The disk as it is at the moment when the copying begins: what the guest writes from then on, it writes after the old
     /// has been put in safety.
     private func copyLive(_ guest: GuestFolder, to path: String, _ format: DiskFormat) async throws(Failure) {
         try await visit(guest, within: GuestDisks.longestCopy) { (qmp) throws(Failure) in
+            try await dropCopy(qmp)
             let nodes = try await qmp.execute("query-named-block-nodes", ["flat": true]).array
             guard let size = nodes?.first(where: { $0["node-name"] == "root" })?["image"]?["virtual-size"]?.integer
             else {
