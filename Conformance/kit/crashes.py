@@ -173,7 +173,10 @@ class Stage:
         ports = self.api.ask("GET", "network", "/v2.0/ports")["ports"]
         found += [f"port of {p['device_owner']}" for p in ports if p["device_owner"].startswith("compute:")]
         taps = {f"tap{p['id'][:11]}" for p in ports}
-        found += [f"device {name}" for name in devices(data) if name.startswith("tap") and name not in taps]
+        ours = devices(self.network)
+        if not ours and os.geteuid() == 0:
+            found.append("no network of the cloud's own on this machine")
+        found += [f"device {name}" for name in ours if name.startswith("tap") and name not in taps]
         providers = self.api.ask("GET", "placement", "/resource_providers")["resource_providers"]
         for provider in providers:
             held = self.api.ask("GET", "placement", f"/resource_providers/{provider['uuid']}/allocations")
@@ -197,10 +200,12 @@ def guests(data: pathlib.Path) -> list[int]:
     return found
 
 
-def devices(data: pathlib.Path) -> list[str]:
-    """The network devices that this cloud has marked as its own."""
+def devices(network: str) -> list[str]:
+    """The network devices that this cloud has marked as its own, as it has marked the bridge of that network."""
     links = json.loads(subprocess.run(["ip", "-j", "link"], capture_output=True, check=True).stdout)
-    return [link["ifname"] for link in links if str(data) in link.get("ifalias", "")]
+    marks = {link["ifname"]: link.get("ifalias") for link in links}
+    mark = marks.get(f"brq{network[:11]}")
+    return [name for name, other in marks.items() if mark and other == mark]
 
 
 # Each deed: what has to be there first, what is done, and what tells that it is done.
