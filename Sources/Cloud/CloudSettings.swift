@@ -19,6 +19,8 @@ package struct CloudSettings: Sendable {
     package var mechanism = NetworkMechanism.auto
     /// Which physical networks lead where from this host.
     package var uplinks = Uplinks.usual
+    /// This host's own address for tunnels to other hosts; nil: there are none.
+    package var tunnelAddress: String?
     /// Whether a new cloud gets a network that leads out, and with which addresses; nil: a range that is free here.
     package var makesPublicNetwork = true
     package var publicRange: String?
@@ -36,6 +38,14 @@ package struct CloudSettings: Sendable {
     package var firstImage: String?
 
     package init(data: DataDirectory = .usual) { self.data = data }
+
+    private static func tunnelAddress(_ text: String?) throws(Failure) -> String? {
+        guard let text, !text.isEmpty else { return nil }
+        guard let address = IPAddress(text) else {
+            throw .invalid("network.tunnel_address must be an address of this host, not \(text).")
+        }
+        return address.description
+    }
 
     package var databaseAddress: String { database ?? data.database }
     package var isDatabaseAFile: Bool { !databaseAddress.contains("://") }
@@ -65,6 +75,7 @@ package struct CloudSettings: Sendable {
         settings.identity = IdentitySettings(configuration)
         settings.mechanism = try NetworkMechanism(named: configuration[DeclaredSettings.networkMechanism])
         settings.uplinks = try Uplinks(configuration[DeclaredSettings.networkUplinks])
+        settings.tunnelAddress = try CloudSettings.tunnelAddress(configuration[DeclaredSettings.tunnelAddress])
         settings.makesPublicNetwork = configuration[DeclaredSettings.publicNetwork]
         settings.publicRange = configuration[DeclaredSettings.publicRange]
         settings.isStocked = configuration[DeclaredSettings.stock]

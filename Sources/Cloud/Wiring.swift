@@ -28,6 +28,8 @@ package struct Cloud: Sendable {
     private let identity: Identity
     private let image: ImageService
     private let network: Network
+    /// Compute, as the network service asks it.
+    private let serversOfNetworks: Neighbour
     private let conductor: Conductor
     private let volumes: VolumeControl
     private let volumeNode: VolumeNode
@@ -71,6 +73,7 @@ package struct Cloud: Sendable {
         network = Network(database: database, world: world, settings: mechanism.settings(host: settings.nodeName)) {
             change.yield()
         }
+        serversOfNetworks = switchboard.neighbour("compute", asker: "network")
         let placement = Placement(database: database, world: world)
 
         let neighbours = Compute.Neighbours(
@@ -250,6 +253,7 @@ package struct Cloud: Sendable {
     private var lives: [@Sendable () async throws -> Void] {
         let (identity, image, conductor, bus, log) = (identity, image, conductor, bus, log)
         let (metadata, networkChanges) = (metadata, networkChanges)
+        let (network, servers) = (network, serversOfNetworks)
         let (volumes, volumeNode) = (volumes, volumeNode)
         let web = OpenWeb(HTTPClient(on: loops, trust: try? TLSTrust()), names: loops.names)
         var lives: [@Sendable () async throws -> Void] = [
@@ -259,6 +263,11 @@ package struct Cloud: Sendable {
             { try await volumes.run() },
             { try await volumeNode.run() },
             { await metadata.run() },
+            {
+                await network.tellNews(to: servers, identity) {
+                    log.warning("Compute could not be told of addresses that have changed: \($0)")
+                }
+            },
             { for await _ in networkChanges { try? await bus.fanout(NetworkMessages.changed, Nothing()) } },
             { await bus.run() },
         ]

@@ -39,7 +39,7 @@ extension Resource {
     static let shareable: [String: (resource: Resource, actions: [AccessPolicy.Action])] = [
         "network": (.network, [.shared, .external]), "subnetpool": (.subnetPool, [.shared]),
         "address_scope": (.addressScope, [.shared]), "security_group": (.securityGroup, [.shared]),
-        "qos_policy": (.qosPolicy, [.shared]),
+        "qos_policy": (.qosPolicy, [.shared]), "address_group": (.addressGroup, [.shared]),
     ]
 
     /// As grants call it.
@@ -135,6 +135,11 @@ extension Desk {
         case "network": "SELECT project_id FROM network_port WHERE network_id = \(object)"
         case "subnetpool": "SELECT project_id FROM network_subnet WHERE subnetpool_id = \(object)"
         case "address_scope": "SELECT project_id FROM network_subnetpool WHERE address_scope_id = \(object)"
+        case "address_group":
+            """
+            SELECT g.project_id FROM network_security_group g JOIN network_security_group_rule r
+            ON r.security_group_id = g.id WHERE r.remote_address_group_id = \(object)
+            """
         case "qos_policy":
             """
             SELECT project_id FROM network_network WHERE qos_policy_id = \(object)

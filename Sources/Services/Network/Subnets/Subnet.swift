@@ -126,6 +126,7 @@ enum SubnetRows {
             let fixed = FixedIP(subnet: subnet.id, address: IPAddress(in: subnet.cidr, of: mac))
             try desk.give(fixed, to: port.id, on: network, place: 100)
         }
+        try desk.noteNews(of: ports.map(\.id))
     }
 
     static func derive(_ subnets: inout [Document], _ desk: Desk) throws(Failure) {
@@ -190,6 +191,8 @@ enum SubnetRows {
                 "Unable to complete operation on subnet \(subnet.id): One or more ports have an IP allocation from this subnet."
             )
         }
+        let losing: SQL = "SELECT port_id FROM network_address WHERE subnet_id = \(subnet.id)"
+        try desk.noteNews(of: try desk.tx.rows(losing) { try $0.text("port_id") })
         try desk.tx.run("DELETE FROM network_address WHERE subnet_id = \(subnet.id)")
         try desk.remove(.subnet, subnet.id)
         try desk.touch(.network, subnet.text("network_id") ?? "")

@@ -1,0 +1,139 @@
+import Base
+import Contracts
+import Programs
+import Testing
+
+@testable import NetworkNode
+
+/// A guest that has just come is reached with the first packet: there is no moment at which it is connected and not
+/// yet let through.
+@Suite(.serialized, .enabled(if: Wired.isPossible, "needs root, ip, nft, dnsmasq and busybox"))
+struct NewGuestLongTests {
+    @Test func whoHasJustComeIsReachedAtOnce() async throws {
+        let house = await House("here")
+        let (network, group) = (Street.id(), Street.id())
+        var ports = [Street.guest(1, on: network, at: "here", group: group)]
+        var lost: [Int] = []
+        do {
+            await house.plug(ports[0])
+            await house.settle(ports[0])
+            for number in 2...25 {
+                let port = Street.guest(number, on: network, at: "here", group: group)
+                await house.plug(port)
+                await house.settle(port)
+                ports.append(port)
+                try await house.converge(
+                    HostNetwork(
+                        networks: [Street.network(network)], ports: ports, groups: [Street.friends(group, ports)],
+                        routers: []))
+                // Both ways, since a group's other members learn of the new one as well.
+                if await !house.reaches(ports[0], "10.9.8.\(number)") { lost.append(number) }
+                if await !house.reaches(port, "10.9.8.1") { lost.append(-number) }
+            }
+        } catch {
+            await house.close()
+            throw error
+        }
+        await house.close()
+        #expect(lost.isEmpty)
+    }
+
+    @Test func whoIsNoFriendIsNotReached() async throws {
+        let house = await House("here")
+        let (network, group) = (Street.id(), Street.id())
+        let ports = [1, 2].map { Street.guest($0, on: network, at: "here", group: group) }
+        for port in ports {
+            await house.plug(port)
+            await house.settle(port)
+        }
+        let friends = Street.friends(group, [ports[0]])
+        try? await house.converge(
+            HostNetwork(networks: [Street.network(network)], ports: ports, groups: [friends], routers: []))
+        #expect(await house.reaches(ports[1], "10.9.8.1", patience: 1) == false)
+        await house.close()
+    }
+}
+
+/// What a router says of itself, heard by the kernel of a guest.
+@Suite(.serialized, .enabled(if: Wired.isPossible, "needs root, ip, nft, dnsmasq and busybox"))
+struct AnnouncementLongTests {
+    @Test func aGuestMakesItsAddressOutOfWhatTheRouterSays() async throws {
+        try await announced("slaac") { house, guest in
+            #expect(await house.address(of: guest) == "fd00:98::f816:3eff:fe78:1")
+            #expect(await house.hasWayOut(guest))
+            #expect(await house.reaches(guest, "fd00:98::1"))
+        }
+    }
+
+    /// With DHCP a guest learns the way out, and no address.
+    @Test func aGuestThatIsGivenItsAddressLearnsTheWayOnly() async throws {
+        try await announced("dhcpv6-stateful") { house, guest in
+            #expect(await house.address(of: guest, patience: 1) == nil)
+            #expect(await house.hasWayOut(guest))
+        }
+    }
+
+    @Test func whereNothingIsToBeSaidNothingIs() async throws {
+        try await announced(nil) { house, guest in
+            #expect(await house.address(of: guest, patience: 4) == nil)
+            #expect(await !house.hasWayOut(guest, patience: 1))
+        }
+    }
+
+    private func announced(_ mode: String?, _ body: (House, WirePort) async -> Void) async throws {
+        let house = await House("here")
+        let (network, group, router) = (Street.id(), Street.id(), Street.id())
+        let sixth = WirePort.Fixed(subnet: "sixth", address: "fd00:98::f816:3eff:fe78:1")
+        let guest = Street.guest(1, on: network, at: "here", group: group, more: [sixth])
+        let own = WirePort(
+            id: Street.id(), network: network, mac: "fa:16:3e:78:00:fe",
+            fixed: [WirePort.Fixed(subnet: "sixth", address: "fd00:98::1")], device: router,
+            owner: "network:router_interface", host: "here", isUp: true, isFiltered: false, groups: [], pairs: [],
+            options: [], isActive: false)
+        var wires = Street.network(network)
+        wires.subnets = [
+            WireSubnet(
+                id: "sixth", cidr: "fd00:98::/64", gateway: "fd00:98::1", hasDHCP: true, nameservers: ["fd00:98::53"],
+                routes: [], announcements: mode, addressMode: mode)
+        ]
+        let all = WireGroup.Rule(
+            isIngress: false, family: 6, transport: nil, low: nil, high: nil, prefix: nil, group: nil)
+        let cloud = HostNetwork(
+            networks: [wires], ports: [guest, own],
+            groups: [WireGroup(id: group, isStateful: true, rules: [all], members: [])],
+            routers: [WireRouter(id: router, isUp: true, hidesInside: false, routes: [], floating: [])])
+        await house.plug(guest)
+        do {
+            try await house.converge(cloud)
+        } catch {
+            await house.close()
+            throw error
+        }
+        await body(house, guest)
+        await house.close()
+    }
+}
+
+extension House {
+    /// The address that a guest has given itself, once it has.
+    fileprivate func address(of port: WirePort, patience: Int = 15) async -> String? {
+        for _ in 0..<(patience * 5) {
+            let text = await inside(port, "ip", "-j", "-6", "address", "show", "dev", "eth0", "scope", "global")?.text
+            let found = text.flatMap { try? JSONReader.read($0) }?.array?.compactMap { entry in
+                entry["addr_info"]?.array?.first { $0["tentative"] == nil }?["local"]?.string
+            }
+            if let address = found?.first { return address }
+            try? await Task.sleep(for: .milliseconds(200))
+        }
+        return nil
+    }
+
+    fileprivate func hasWayOut(_ port: WirePort, patience: Int = 15) async -> Bool {
+        for _ in 0..<(patience * 5) {
+            let text = await inside(port, "ip", "-6", "route", "show", "default")?.text ?? ""
+            if text.contains("via fe80:") { return true }
+            try? await Task.sleep(for: .milliseconds(200))
+        }
+        return false
+    }
+}
