@@ -1,5 +1,6 @@
 import Base
 import Contracts
+import Programs
 import Testing
 
 @testable import NetworkNode
