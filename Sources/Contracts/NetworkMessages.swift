@@ -462,10 +462,12 @@ package struct WireRouter: JSONCoded, Equatable {
     package let routes: [WireRoute]
     package var floating: [Floating]
     package var forwardings: [Forwarding]
+    /// IPv6 addresses inside that it answers for outside.
+    package var proxied: [String]
 
     package init(
         id: String, isUp: Bool, hidesInside: Bool, routes: [WireRoute], floating: [Floating],
-        forwardings: [Forwarding] = []
+        forwardings: [Forwarding] = [], proxied: [String] = []
     ) {
         self.id = id
         self.isUp = isUp
@@ -473,6 +475,7 @@ package struct WireRouter: JSONCoded, Equatable {
         self.routes = routes
         self.floating = floating
         self.forwardings = forwardings
+        self.proxied = proxied
     }
 
     package init(_ json: JSON) throws(Failure) {
@@ -482,12 +485,13 @@ package struct WireRouter: JSONCoded, Equatable {
         routes = try json.list("routes", of: WireRoute.init)
         floating = try json.list("floating", of: Floating.init)
         forwardings = try json.list("forwardings", of: Forwarding.init)
+        proxied = json["proxied"]?.array?.compactMap(\.string) ?? []
     }
 
     package var json: JSON {
         [
             "id": .string(id), "up": .bool(isUp), "snat": .bool(hidesInside), "routes": JSON(list: routes),
-            "floating": JSON(list: floating), "forwardings": JSON(list: forwardings),
+            "floating": JSON(list: floating), "forwardings": JSON(list: forwardings), "proxied": JSON(proxied),
         ]
     }
 }

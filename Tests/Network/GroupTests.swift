@@ -186,3 +186,35 @@ import Testing
         #expect(try HostNetwork(told.json) == told)
     }
 }
+
+/// Addresses inside that a router answers for outside.
+@Suite struct NDPProxyTests {
+    @Test func anAddressIsProxiedWhereItsRouterLeadsOut() async throws {
+        let talk = try await NetworkTalk()
+        let outside = await talk.make("network", at: "/networks", ["router:external": true], as: .admin)["id"] ?? .null
+        _ = await talk.subnet(on: outside.string ?? "", "2001:db8:0:1::/64", as: .admin)
+        let inside = await talk.network()
+        let subnet = await talk.subnet(on: inside, "2001:db8:0:2::/64")["id"] ?? .null
+        let router =
+            await talk.make(
+                "router", at: "/routers", ["external_gateway_info": ["network_id": outside]])["id"]?.string ?? ""
+        _ = await talk.put("/routers/\(router)/add_router_interface", ["subnet_id": subnet])
+        let port = await talk.port(on: inside)["port"]
+        let wish: JSON = ["ndp_proxy": ["router_id": .string(router), "port_id": port?["id"] ?? .null]]
+        #expect(await talk.post("/ndp_proxies", wish).errorType == "RouterNDPProxyNotEnable")
+        _ = await talk.put("/routers/\(router)", ["router": ["enable_ndp_proxy": true]])
+        let made = await talk.post("/ndp_proxies", wish)
+        #expect(made.status == 201)
+        let proxy = made["ndp_proxy"]
+        #expect(proxy?["ip_address"] == port?["fixed_ips"]?.array?.first?["ip_address"])
+        #expect(await talk.post("/ndp_proxies", wish).status == 409)
+        let out: JSON = ["router": ["external_gateway_info": .null]]
+        #expect(await talk.put("/routers/\(router)", out).errorType == "RouterGatewayInUseByNDPProxy")
+        let unplug: JSON = ["subnet_id": subnet]
+        let refused = await talk.put("/routers/\(router)/remove_router_interface", unplug)
+        #expect(refused.errorType == "RouterInterfaceInUseByNDPProxy")
+        #expect(await talk.delete("/ports/\(port?["id"]?.string ?? "")").status == 204)
+        #expect(await talk.get("/ndp_proxies")["ndp_proxies"]?.array?.count == 0)
+        #expect(await talk.put("/routers/\(router)/remove_router_interface", unplug).status == 200)
+    }
+}

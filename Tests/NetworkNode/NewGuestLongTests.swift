@@ -137,3 +137,69 @@ extension House {
         return false
     }
 }
+
+/// Addresses inside that are answered for outside.
+@Suite(.serialized, .enabled(if: Wired.isPossible, "needs root, ip, nft, dnsmasq and busybox"))
+struct ProxyLongTests {
+    @Test func aProxiedAddressIsReachedFromOutsideAsItIs() async throws {
+        let house = await House("here")
+        let (inner, outer, group, router) = (Street.id(), Street.id(), Street.id(), Street.id())
+        let sixth = { (subnet: String, address: String) in WirePort.Fixed(subnet: subnet, address: address) }
+        let guest = Street.guest(1, on: inner, at: "here", group: group, more: [sixth("in6", "2001:db8:0:2::11")])
+        let stranger = Street.guest(2, on: outer, at: "here", group: group, more: [sixth("out6", "2001:db8:0:1::99")])
+        let interface = { (network: String, owner: String, fixed: WirePort.Fixed, mac: String) in
+            WirePort(
+                id: Street.id(), network: network, mac: mac, fixed: [fixed], device: router, owner: owner,
+                host: "here", isUp: true, isFiltered: false, groups: [], pairs: [], options: [], isActive: false)
+        }
+        let ports = [
+            guest, stranger,
+            interface(
+                inner, "network:router_interface", sixth("in6", "2001:db8:0:2::1"), "fa:16:3e:78:00:f1"),
+            interface(outer, "network:router_gateway", sixth("out6", "2001:db8:0:1::2"), "fa:16:3e:78:00:f2"),
+        ]
+        let subnet = { (id: String, cidr: String, gateway: String) in
+            WireSubnet(
+                id: id, cidr: cidr, gateway: gateway, hasDHCP: false, nameservers: [], routes: [], announcements: nil,
+                addressMode: nil)
+        }
+        var networks = [Street.network(inner, number: 77), Street.network(outer, number: 78)]
+        networks[0].subnets = [subnet("in6", "2001:db8:0:2::/64", "2001:db8:0:2::1")]
+        networks[1].subnets = [subnet("out6", "2001:db8:0:1::/64", "2001:db8:0:1::1")]
+        let all = [true, false].map { isIngress in
+            WireGroup.Rule(
+                isIngress: isIngress, family: 6, transport: nil, low: nil, high: nil, prefix: nil, group: nil)
+        }
+        var way = WireRouter(
+            id: router, isUp: true, hidesInside: false, routes: [], floating: [], proxied: ["2001:db8:0:2::11"])
+        let cloud = { (way: WireRouter) in
+            HostNetwork(
+                networks: networks, ports: ports,
+                groups: [WireGroup(id: group, isStateful: true, rules: all, members: [])], routers: [way])
+        }
+        await house.plug(guest)
+        await house.plug(stranger)
+        do {
+            try await house.converge(cloud(way))
+            await house.number(guest, "2001:db8:0:2::11/64", "default via 2001:db8:0:2::1")
+            // To whoever is outside, the inner addresses are on the wire.
+            await house.number(stranger, "2001:db8:0:1::99/64", "2001:db8:0:2::/64 dev eth0")
+            #expect(await house.reaches(stranger, "2001:db8:0:2::11", patience: 5))
+            way.proxied = []
+            try await house.converge(cloud(way))
+            await house.inside(stranger, "ip", "-6", "neighbour", "flush", "dev", "eth0")
+            #expect(await !house.reaches(stranger, "2001:db8:0:2::11"))
+        } catch {
+            await house.close()
+            throw error
+        }
+        await house.close()
+    }
+}
+
+extension House {
+    fileprivate func number(_ port: WirePort, _ address: String, _ route: String) async {
+        await inside(port, "ip", "address", "add", address, "dev", "eth0", "nodad")
+        await inside(port, "sh", "-c", "ip -6 route add \(route)")
+    }
+}

@@ -55,6 +55,8 @@ struct Layout: Equatable {
         var pairs: [Pair]
         var routes: Set<Route>
         var isRouter: Bool
+        /// What it answers for on its way out.
+        var proxied: Set<String> = []
         /// The ports that are connected when it is as it should be.
         var ports: [String]
     }
@@ -148,6 +150,7 @@ struct Layout: Equatable {
                 space.pairs.append(pair(port, network))
                 continue
             }
+            space.proxied = Set(router.proxied)
             let outside = (router.floating.map(\.outside) + router.forwardings.map(\.outside)).map { $0 + "/32" }
             space.pairs.append(pair(port, network, more: outside))
             let here = Set(port.fixed.map(\.subnet))

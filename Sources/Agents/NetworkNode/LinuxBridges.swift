@@ -208,6 +208,7 @@ package actor LinuxBridges: Wires {
                 Route.read(try await read(["-n", space.name, "-j", "-6", "route", "show"]), everything: "::/0"))
         }
         try await batch(Plan.inside(space, inside, routes, mark: mark), in: space.name)
+        if space.isRouter { try await answer(for: space) }
         if let translation {
             try await load(translation.rules, translation.revision, family: "ip", table: "martlet", in: space.name)
         }
@@ -219,6 +220,24 @@ package actor LinuxBridges: Wires {
         try await door.ensureOpen(space)
         await forgetNeighbours(space, inside)
         settled[space.name] = Settled(wanted: wanted, until: world.now + LinuxBridges.trust)
+    }
+
+    /// Answers on the way out for addresses that are inside, and for none that were.
+    private func answer(for space: Layout.Space) async throws(Failure) {
+        guard let out = space.pairs.first(where: { $0.inner.hasPrefix("qg-") }) else { return }
+        let known = try await read(["-n", space.name, "-j", "-6", "neighbour", "show", "proxy"]).array ?? []
+        let present = Set(
+            known.filter { $0["dev"]?.string == out.inner }.compactMap { $0["dst"]?.string }.compactMap {
+                IPAddress($0)?.description
+            })
+        guard present != space.proxied else { return }
+        if !space.proxied.isEmpty {
+            try await Spaces.set(["net/ipv6/conf/\(out.inner)/proxy_ndp": "1"], in: space.name)
+        }
+        try await batch(
+            present.subtracting(space.proxied).sorted().map { "neighbour delete proxy \($0) dev \(out.inner)" }
+                + space.proxied.subtracting(present).sorted().map { "neighbour add proxy \($0) dev \(out.inner)" },
+            in: space.name)
     }
 
     private func addressPlan(_ space: Layout.Space, _ desired: HostNetwork) -> AddressPlan? {

@@ -38,7 +38,7 @@ extension Rule {
             (rule:admin_only) or (role:member and project_id:%(project_id)s)
             """,
             """
-            create_address_group update_address_group delete_address_group add_addresses remove_addresses \
+            create_ndp_proxy update_ndp_proxy delete_ndp_proxy create_address_group update_address_group delete_address_group add_addresses remove_addresses \
             create_address_scope update_address_scope delete_address_scope delete_auto_allocated_topology \
             create_floatingip create_floatingip:router_id create_floatingip:tags update_floatingip \
             update_floatingip:router_id update_floatingip:tags delete_floatingip delete_floatingip:tags \
@@ -85,7 +85,7 @@ extension Rule {
             """,
             """
             get_auto_allocated_topology get_floatingip get_floatingip:tags get_metering_label \
-            get_metering_label_rule get_rbac_policy get_router get_router:tags get_trunk get_trunk:tags \
+            get_metering_label_rule get_ndp_proxy get_rbac_policy get_router get_router:tags get_trunk get_trunk:tags \
             get_subports
             """
         ),

@@ -12,6 +12,7 @@ package struct Network: Sendable {
     let settings: NetworkSettings
     /// Told when what hosts have to do may have changed.
     let changed: @Sendable () -> Void
+    let documents = Documents()
     /// Something is there that compute hasn't been told yet.
     let news: AsyncStream<Void>
     let hasNews: AsyncStream<Void>.Continuation
@@ -37,7 +38,7 @@ package struct Network: Sendable {
     static let resources: [Resource] = [
         .network, .subnet, .port, .router, .floatingIP, .securityGroup, .securityGroupRule, .subnetPool, .addressScope,
         .accessPolicy, .agent, .meteringLabel, .meteringRule, .qosPolicy, .trunk, .defaultRule,
-        .addressGroup, .flavor, .serviceProfile,
+        .addressGroup, .flavor, .serviceProfile, .ndpProxy,
     ]
 
     /// The table of contents of the API reference.
@@ -55,7 +56,7 @@ package struct Network: Sendable {
         AgentRows.created, MeteringRows.created, QoSRows.created, TrunkRows.created, PortForwardingRows.created,
         AgentDuties.created, RouterRows.distributed,
         PortNames.added, ServerNews.created, AddressGroupRows.created, DefaultRuleRows.created, AutoTopology.created,
-        FlavorRows.created, RouterRows.available,
+        FlavorRows.created, RouterRows.available, NDPProxyRows.created,
     ]
 }
 

@@ -25,6 +25,14 @@ enum AccessPolicy {
         )
         """)
 
+    /// What everybody and the viewer were given of some things.
+    static func source(_ things: SQL, _ viewer: Viewer) -> SQL {
+        """
+        SELECT object_id AS owner, action, target FROM network_rbac WHERE object_id IN \(things)
+        AND (action = \(Action.external) OR target IN (\(everybody), \(viewer.project))) ORDER BY action, target
+        """
+    }
+
     /// The ids of the things of a kind that somebody was given.
     static func objects(of type: String, _ action: Action, for viewer: Viewer) -> SQL {
         """

@@ -46,6 +46,8 @@ enum Extensions {
         one("ip-substring-filtering", "Filters by parts of addresses", "Ports may be found by a part of an address."),
         one("l2_adjacency", "Adjacency", "Whether all ports of a network are on one wire."),
         one("l3-ha", "HA routers", "Routers that another host takes over, where there is one."),
+        one("l3-ext-ndp-proxy", "Routers with NDP proxies", "Whether a router answers for addresses inside of it."),
+        one("l3-ndp-proxy", "NDP proxies", "IPv6 addresses inside that a router answers for outside."),
         one("l3_agent_scheduler", "Routers of L3 agents", "Which agent hosts a router."),
         one("metering", "Metering", "Labels and rules by which traffic is to be counted."),
         one("net-mtu", "MTU", "The largest packet that a network carries."),

@@ -203,12 +203,18 @@ extension HostNetwork {
                     outsidePort: try row.integer("external_port"), inside: try row.text("internal_ip_address"),
                     insidePort: try row.integer("internal_port")))
         }
+        var proxied: [String: [String]] = [:]
+        let proxies: SQL = """
+            SELECT p.router_id, p.ip_address FROM network_ndp_proxy p JOIN network_router r ON r.id = p.router_id
+            WHERE r.enable_ndp_proxy = 1 ORDER BY p.ip_address
+            """
+        try tx.each(proxies) { proxied[try $0.text("router_id"), default: []].append(try $0.text("ip_address")) }
         return try tx.rows("SELECT id, admin_state_up, enable_snat, routes FROM network_router ORDER BY id") { row in
             let id = try row.text("id")
             return WireRouter(
                 id: id, isUp: try row.bool("admin_state_up"), hidesInside: try row.bool("enable_snat"),
                 routes: try row.json("routes").map(WireRoute.init), floating: floating[id] ?? [],
-                forwardings: forwardings[id] ?? [])
+                forwardings: forwardings[id] ?? [], proxied: proxied[id] ?? [])
         }
     }
 }

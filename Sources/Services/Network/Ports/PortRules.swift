@@ -222,6 +222,7 @@ extension PortRows {
         try desk.noteNews(of: [port.id])
         try desk.releaseFloatingIPs(of: port.id)
         try desk.releaseForwardings(to: port.id)
+        try desk.releaseProxies(of: port.id)
         try desk.removePort(port.id)
     }
 }

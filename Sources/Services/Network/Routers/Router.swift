@@ -25,6 +25,7 @@ enum RouterRows {
             "external_gateway_info", nil, set: .always, .nullable(.either([.object(Fields([])), .object(gateway)]))),
         Attribute("enable_snat", .boolean, isVisible: false),
         Attribute("ha", .boolean, set: .always, .looseBoolean, or: .value(false)),
+        Attribute("enable_ndp_proxy", .boolean, set: .always, .looseBoolean, or: .value(false)),
         Attribute("distributed", .boolean, set: .always, .looseBoolean, or: .value(false)),
         Attribute("gateway_port_id", .text, isVisible: false),
         Attribute(

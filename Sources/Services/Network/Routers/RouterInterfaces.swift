@@ -243,6 +243,7 @@ extension Desk {
                 "Router interface for subnet \(subnet) on router \(router) cannot be deleted, as it is required by one or more floating IPs."
             )
         }
+        try requireNoProxies(on: router, of: subnet)
         let network = try find(.subnet, subnet)?.text("cidr").flatMap { IPNetwork($0) }
         let hops = try get(.router, router).objects("routes").compactMap {
             $0.text("nexthop").flatMap { IPAddress($0) }

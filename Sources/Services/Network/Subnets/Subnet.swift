@@ -36,7 +36,8 @@ extension Resource {
             lends: ["shared", "router:external"]),
         quota: 100, isTagged: true, missing: { .missing("SubnetNotFound", "Subnet \($0) could not be found.") },
         attributes: [.id, .name, .project] + SubnetRows.attributes + Attribute.standard,
-        create: SubnetRows.create, update: SubnetRows.update, delete: SubnetRows.delete, derive: SubnetRows.derive)
+        create: SubnetRows.create, update: SubnetRows.update, delete: SubnetRows.delete, derive: SubnetRows.derive,
+        sources: SubnetRows.sources)
 }
 
 /// A subnet's own attributes and rules.
@@ -127,6 +128,16 @@ enum SubnetRows {
             try desk.give(fixed, to: port.id, on: network, place: 100)
         }
         try desk.noteNews(of: ports.map(\.id))
+    }
+
+    static let sources: Resource.Sources = { subnets, _ in
+        [
+            Tags.source(subnets),
+            """
+            SELECT s.id AS owner, r.action FROM network_subnet s JOIN network_rbac r ON r.object_id = s.network_id
+            WHERE s.id IN \(subnets) AND r.action = \(AccessPolicy.Action.external)
+            """,
+        ]
     }
 
     static func derive(_ subnets: inout [Document], _ desk: Desk) throws(Failure) {
