@@ -11,8 +11,8 @@ struct TunnelLongTests {
     @Test func guestsOfTwoHostsReachOneAnother() async throws {
         try await Towns.with { towns in
             try await towns.converge()
-            #expect(await towns.east.reaches(towns.a, "10.9.8.2"))
-            #expect(await towns.west.reaches(towns.b, "10.9.8.1"))
+            #expect(await towns.east.finds(towns.a, "10.9.8.2"))
+            #expect(await towns.west.finds(towns.b, "10.9.8.1"))
         }
     }
 
@@ -34,14 +34,14 @@ struct TunnelLongTests {
     @Test func aGuestIsFoundWhereItHasMovedTo() async throws {
         try await Towns.with { towns in
             try await towns.converge()
-            #expect(await towns.east.reaches(towns.a, "10.9.8.2"))
+            #expect(await towns.east.finds(towns.a, "10.9.8.2"))
             await towns.west.unplug(towns.b)
             let moved = towns.guest(2, at: "east", id: towns.b.id)
             towns.ports = [towns.a, moved]
             await towns.east.plug(moved)
             try await towns.converge()
             await towns.east.settle(moved)
-            #expect(await towns.east.reaches(towns.a, "10.9.8.2"))
+            #expect(await towns.east.finds(towns.a, "10.9.8.2"))
             #expect(await !towns.east.devices().contains("vxlan-77"))
             #expect(await !towns.west.devices().contains("vxlan-77"))
 
@@ -50,7 +50,7 @@ struct TunnelLongTests {
             await towns.west.plug(towns.b)
             try await towns.converge()
             await towns.west.settle(towns.b)
-            #expect(await towns.east.reaches(towns.a, "10.9.8.2"))
+            #expect(await towns.east.finds(towns.a, "10.9.8.2"))
         }
     }
 
@@ -70,7 +70,7 @@ struct TunnelLongTests {
             try await towns.converge()
             await House.run("ip", "-n", towns.east.space, "link", "delete", "dev", "vxlan-77")
             try await towns.converge()
-            #expect(await towns.east.reaches(towns.a, "10.9.8.2"))
+            #expect(await towns.east.finds(towns.a, "10.9.8.2"))
         }
     }
 }
@@ -184,5 +184,14 @@ private final class Towns {
                     networks: isHere ? [Street.network(network, peers: peers)] : [], ports: own,
                     groups: isHere ? [Street.friends(group, ports)] : [], routers: []))
         }
+    }
+}
+
+extension House {
+    /// The bridge answers for the other host's guest, which may be a moment away from being plugged in: its first packet
+    /// may be lost, and not its third.
+    fileprivate func finds(_ port: WirePort, _ address: String) async -> Bool {
+        for _ in 0..<3 where await reaches(port, address) { return true }
+        return false
     }
 }
