@@ -45,7 +45,7 @@ enum Extensions {
         one("floating-ip-port-forwarding-detail", "Forwardings in detail", "A floating IP shows them with their ids."),
         one("ip-substring-filtering", "Filters by parts of addresses", "Ports may be found by a part of an address."),
         one("l2_adjacency", "Adjacency", "Whether all ports of a network are on one wire."),
-        one("l3-ha", "HA routers", "Routers that another host takes over, where there is one."),
+        one("l3-ha", "HA routers", "Whether a router is meant to outlive its host."),
         one("l3-ext-ndp-proxy", "Routers with NDP proxies", "Whether a router answers for addresses inside of it."),
         one("l3-ndp-proxy", "NDP proxies", "IPv6 addresses inside that a router answers for outside."),
         one("l3_agent_scheduler", "Routers of L3 agents", "Which agent hosts a router."),

@@ -56,7 +56,7 @@ enum RouterRows {
     static let distributed = Migration(
         "add distributed routers", "ALTER TABLE network_router ADD COLUMN distributed BOOLEAN NOT NULL DEFAULT 0")
 
-    /// Whether it is to outlive its host. Another host that takes it over has to be there, or it stays where it is.
+    /// Whether it is meant to outlive its host. It is noted; one host serves it.
     static let available = Migration(
         "add routers that outlive their hosts",
         "ALTER TABLE network_router ADD COLUMN ha BOOLEAN NOT NULL DEFAULT 0")
