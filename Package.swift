@@ -99,7 +99,8 @@ let package = Package(
         module(
             "", "Simulation",
             [
-                "Base", "Bus", "Cloud", "ComputeNode", "HTTP", "IO", "Identity", "SQL", "Trace", "Workflow",
+                "Base", "Bus", "CSQLite", "Cloud", "ComputeNode", "Contracts", "HTTP", "IO", "Identity", "SQL", "Trace",
+                "VolumeNode", "Workflow",
             ]),
         .executableTarget(
             name: "simulate", dependencies: ["Base", "Simulation"], path: "Sources/Tools/simulate",

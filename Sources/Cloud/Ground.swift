@@ -3,6 +3,7 @@ package import Bus
 package import ComputeNode
 package import HTTP
 package import SQL
+package import VolumeNode
 package import Workflow
 
 /// What a cloud stands on: the machine's own parts, or those that a simulation puts in their place.
@@ -19,6 +20,8 @@ package struct Ground: Sendable {
     let fault: WorkflowRunner.Fault
     /// The hosts with what runs guests on each; nil leaves it to the settings.
     let hosts: [Host]?
+    /// What holds volumes; nil leaves it to the settings.
+    let volumes: (any VolumeDriver)?
 
     package struct Host: Sendable {
         let name: String
@@ -33,13 +36,14 @@ package struct Ground: Sendable {
     package init(
         database: @escaping @Sendable (_ path: String) throws(Failure) -> Database,
         bus: @escaping @Sendable (LocalBus, World) -> any Bus, road: @escaping Road,
-        fault: @escaping WorkflowRunner.Fault, hosts: [Host]?
+        fault: @escaping WorkflowRunner.Fault, hosts: [Host]?, volumes: (any VolumeDriver)?
     ) {
         self.database = database
         self.bus = bus
         self.road = road
         self.fault = fault
         self.hosts = hosts
+        self.volumes = volumes
     }
 
     /// One machine, and one process on it.
@@ -48,11 +52,12 @@ package struct Ground: Sendable {
         bus: { bus, _ in bus },
         road: { request, arrive in await arrive(request) },
         fault: { _, _ in },
-        hosts: nil)
+        hosts: nil, volumes: nil)
 
     /// The machine's own parts, and long work that fails where it is told to.
     package static func failing(_ fault: @escaping WorkflowRunner.Fault) -> Ground {
         Ground(
-            database: machine.database, bus: machine.bus, road: machine.road, fault: fault, hosts: nil)
+            database: machine.database, bus: machine.bus, road: machine.road, fault: fault, hosts: nil,
+            volumes: nil)
     }
 }

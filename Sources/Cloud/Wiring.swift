@@ -110,8 +110,10 @@ package struct Cloud: Sendable {
                 image: switchboard.neighbour("image", asker: "volume-control"),
                 compute: switchboard.neighbour("compute", asker: "volume-control")), tokens: identity,
             fault: ground.fault)
+        let volumeDriver: any VolumeDriver
+        if let given = ground.volumes { volumeDriver = given } else { volumeDriver = try VolumeDrivers.make(settings) }
         volumeNode = VolumeNode(
-            host: settings.nodeName, driver: try VolumeDrivers.make(settings), bus: messages,
+            host: settings.nodeName, driver: volumeDriver, bus: messages,
             image: switchboard.neighbour("image", asker: "volume-node"), tokens: identity, world: world, log: log)
         let blockStorage = BlockStorage(volumes)
 

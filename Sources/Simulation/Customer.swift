@@ -25,6 +25,9 @@ final class Customer: Sendable {
         var servers: [String: KnownServer] = [:]
         var networks: [String: Standing] = [:]
         var ports: [String: Standing] = [:]
+        var volumes: [String: Standing] = [:]
+        var snapshots: [String: Standing] = [:]
+        var project = ""
         var number = 0
     }
 
@@ -44,6 +47,10 @@ final class Customer: Sendable {
     var servers: [String: KnownServer] { state.withLock { $0.servers } }
     var networks: [String: Standing] { state.withLock { $0.networks } }
     var ports: [String: Standing] { state.withLock { $0.ports } }
+    var volumes: [String: Standing] { state.withLock { $0.volumes } }
+    var snapshots: [String: Standing] { state.withLock { $0.snapshots } }
+    /// The id of the project; empty until it is known.
+    var project: String { state.withLock { $0.project } }
 
     func note(server id: String, _ change: @Sendable (inout KnownServer) -> Void) {
         state.withLock { state in
@@ -55,6 +62,8 @@ final class Customer: Sendable {
 
     func note(network id: String, _ standing: Standing) { state.withLock { $0.networks[id] = standing } }
     func note(port id: String, _ standing: Standing) { state.withLock { $0.ports[id] = standing } }
+    func note(volume id: String, _ standing: Standing) { state.withLock { $0.volumes[id] = standing } }
+    func note(snapshot id: String, _ standing: Standing) { state.withLock { $0.snapshots[id] = standing } }
 
     /// A number that no other thing of this customer's has.
     func number() -> Int {
@@ -68,6 +77,8 @@ final class Customer: Sendable {
     func someServer() -> String? { some(servers.filter { $0.value.standing == .there }.map(\.key)) }
     func someNetwork() -> String? { some(networks.filter { $0.value == .there }.map(\.key)) }
     func somePort() -> String? { some(ports.filter { $0.value == .there }.map(\.key)) }
+    func someVolume() -> String? { some(volumes.filter { $0.value == .there }.map(\.key)) }
+    func someSnapshot() -> String? { some(snapshots.filter { $0.value == .there }.map(\.key)) }
 
     private func some(_ ids: [String]) -> String? { ids.isEmpty ? nil : ids.sorted()[chance.below(ids.count)] }
 
@@ -77,7 +88,7 @@ final class Customer: Sendable {
     func ask(_ method: String, _ target: String, _ body: JSON? = nil, bytes: [UInt8]? = nil) async -> Site.HTTPAnswer? {
         for _ in 0..<2 {
             guard let token = await token() else { return nil }
-            var headers: HTTPHeaders = ["X-Auth-Token": token, "OpenStack-API-Version": "compute 2.60"]
+            var headers: HTTPHeaders = ["X-Auth-Token": token, "OpenStack-API-Version": "compute 2.60, volume 3.60"]
             headers.append("Content-Type", bytes == nil ? "application/json" : "application/octet-stream")
             let content = bytes.map { HTTPBody($0) } ?? body.map { HTTPBody($0.text) } ?? .empty
             let answer = await site.ask(method, target, headers, content)
@@ -100,7 +111,11 @@ final class Customer: Sendable {
         ]
         let answer = await site.ask("POST", "/identity/v3/auth/tokens", HTTPHeaders(), HTTPBody(body.text))
         let token = answer?.headers["X-Subject-Token"]
-        state.withLock { $0.token = token }
+        let project = answer?.json["token"]?["project"]?["id"]?.string
+        state.withLock { state in
+            state.token = token
+            state.project = project ?? state.project
+        }
         return token
     }
 

@@ -26,6 +26,16 @@ struct Deed: Sendable {
         Deed(name: "unshelve a server", weight: 1) { await $0.tell(["unshelve": .null]) },
         Deed(name: "take a picture of a server", weight: 1) { await $0.tell(["createImage": ["name": "picture"]]) },
         Deed(name: "mark a server", weight: 3, act: mark),
+        Deed(name: "rebuild a server", weight: 1, act: rebuild),
+        Deed(name: "change a server and delete it", weight: 3, act: deleteAfterChange),
+        Deed(name: "boot a server from a volume", weight: 2) { _ = await bootOne($0, fromVolume: true) },
+        Deed(name: "make a volume", weight: 4, act: makeVolume),
+        Deed(name: "attach a volume", weight: 4, act: attachVolume),
+        Deed(name: "detach a volume", weight: 3, act: detachVolume),
+        Deed(name: "extend a volume", weight: 2, act: extendVolume),
+        Deed(name: "delete a volume", weight: 2, act: deleteVolume),
+        Deed(name: "take a snapshot of a volume", weight: 2, act: makeSnapshot),
+        Deed(name: "delete a snapshot", weight: 1, act: deleteSnapshot),
         Deed(name: "make a network", weight: 2, act: makeNetwork),
         Deed(name: "delete a network", weight: 1, act: deleteNetwork),
         Deed(name: "make a port", weight: 2, act: makePort),
@@ -48,21 +58,26 @@ struct Deed: Sendable {
     static let image = "simulated"
 
     /// The server's id, if one has been promised.
-    static func bootOne(_ customer: Customer) async -> String? {
-        guard let network = customer.someNetwork() else { return nil }
-        let images = await customer.ask("GET", "/image/v2/images?name=\(image)")
-        guard let image = images?.json["images"]?.array?.first?["id"]?.string else { return nil }
+    static func bootOne(_ customer: Customer, fromVolume: Bool = false) async -> String? {
+        guard let network = customer.someNetwork(), let image = await customer.image() else { return nil }
         var wish: JSON = ["uuid": .string(network)]
         if customer.chance.below(4) == 0, let port = customer.somePort() { wish = ["port": .string(port)] }
         let number = customer.number()
-        let answer = await customer.ask(
-            "POST", "/compute/v2.1/servers",
-            [
-                "server": [
-                    "name": .string("server-\(number)"), "flavorRef": .string(flavor), "imageRef": .string(image),
-                    "networks": [wish],
+        var server = JSON.Object()
+        server["name"] = .string("server-\(number)")
+        server["flavorRef"] = .string(flavor)
+        server["networks"] = [wish]
+        if fromVolume {
+            server["block_device_mapping_v2"] = [
+                [
+                    "boot_index": 0, "uuid": .string(image), "source_type": "image", "destination_type": "volume",
+                    "volume_size": 1, "delete_on_termination": true,
                 ]
-            ])
+            ]
+        } else {
+            server["imageRef"] = .string(image)
+        }
+        let answer = await customer.ask("POST", "/compute/v2.1/servers", ["server": .object(server)])
         guard answer?.status == 202, let id = answer?.json["server"]?["id"]?.string else { return nil }
         customer.note(server: id) { $0.standing = .there }
         return id
@@ -70,9 +85,36 @@ struct Deed: Sendable {
 
     private static func deleteServer(_ customer: Customer) async {
         guard let id = customer.someServer() else { return }
+        await delete(id, customer)
+    }
+
+    private static func delete(_ id: String, _ customer: Customer) async {
         customer.note(server: id) { $0.standing = .unclear }
         let answer = await customer.ask("DELETE", "/compute/v2.1/servers/\(id)")
         if answer?.status == 204 || answer?.status == 404 { customer.note(server: id) { $0.standing = .leaving } }
+    }
+
+    private static func rebuild(_ customer: Customer) async {
+        guard let image = await customer.image() else { return }
+        await customer.tell(["rebuild": ["imageRef": .string(image)]])
+    }
+
+    /// Deleted at any moment of a change: while it is under way, or as soon as the server looks as if it were over.
+    private static func deleteAfterChange(_ customer: Customer) async {
+        guard let id = customer.someServer(), let image = await customer.image() else { return }
+        let changes: [JSON] = [
+            ["unshelve": .null], ["shelve": .null], ["rebuild": ["imageRef": .string(image)]],
+            ["resize": ["flavorRef": .string(largerFlavor)]], ["revertResize": .null], ["confirmResize": .null],
+            ["rescue": ["adminPass": "simulated"]], ["unrescue": .null], ["createImage": ["name": "last picture"]],
+        ]
+        let change = changes[customer.chance.below(changes.count)]
+        await customer.ask("POST", "/compute/v2.1/servers/\(id)/action", change)
+        if customer.chance.below(2) == 0 {
+            await customer.sleep(.milliseconds(customer.chance.below(5_000)))
+        } else {
+            _ = await customer.waitForRest(of: id)
+        }
+        await delete(id, customer)
     }
 
     private static func mark(_ customer: Customer) async {
@@ -83,6 +125,71 @@ struct Deed: Sendable {
             "POST", "/compute/v2.1/servers/\(id)/metadata", ["metadata": ["mark": .string(mark)]])
         guard answer?.status == 200 else { return }
         customer.note(server: id) { $0.mark = mark }
+    }
+
+    // MARK: Volumes
+
+    static func makeVolume(_ customer: Customer) async {
+        var wish = JSON.Object()
+        wish["name"] = .string("volume-\(customer.number())")
+        wish["size"] = JSON(1 + customer.chance.below(3))
+        switch customer.chance.below(4) {
+        case 0: if let image = await customer.image() { wish["imageRef"] = .string(image) }
+        case 1:
+            if let snapshot = customer.someSnapshot() {
+                wish["snapshot_id"] = .string(snapshot)
+                wish["size"] = 9
+            }
+        default: break
+        }
+        let answer = await customer.ask("POST", "/volume/v3/volumes", ["volume": .object(wish)])
+        guard answer?.status == 202, let id = answer?.json["volume"]?["id"]?.string else { return }
+        customer.note(volume: id, .there)
+    }
+
+    private static func attachVolume(_ customer: Customer) async {
+        guard let server = customer.someServer(), let volume = customer.someVolume() else { return }
+        let wish: JSON = ["volumeAttachment": ["volumeId": .string(volume)]]
+        await customer.ask("POST", "/compute/v2.1/servers/\(server)/os-volume_attachments", wish)
+    }
+
+    private static func detachVolume(_ customer: Customer) async {
+        guard let server = customer.someServer() else { return }
+        let target = "/compute/v2.1/servers/\(server)/os-volume_attachments"
+        let attached = await customer.ask("GET", target)?.json["volumeAttachments"]?.array ?? []
+        guard let volume = attached.last?["volumeId"]?.string else { return }
+        await customer.ask("DELETE", "\(target)/\(volume)")
+    }
+
+    private static func extendVolume(_ customer: Customer) async {
+        guard let id = customer.someVolume() else { return }
+        let size = JSON(3 + customer.chance.below(4))
+        await customer.ask("POST", "/volume/v3/volumes/\(id)/action", ["os-extend": ["new_size": size]])
+    }
+
+    private static func deleteVolume(_ customer: Customer) async {
+        guard let id = customer.someVolume() else { return }
+        customer.note(volume: id, .unclear)
+        guard let answer = await customer.ask("DELETE", "/volume/v3/volumes/\(id)") else { return }
+        if answer.status == 202 || answer.status == 404 { customer.note(volume: id, .leaving) }
+        // It was refused for what it is used for.
+        if answer.status == 400 { customer.note(volume: id, .there) }
+    }
+
+    private static func makeSnapshot(_ customer: Customer) async {
+        guard let volume = customer.someVolume() else { return }
+        let wish: JSON = ["volume_id": .string(volume), "force": true, "name": "of a volume"]
+        let answer = await customer.ask("POST", "/volume/v3/snapshots", ["snapshot": wish])
+        guard answer?.status == 202, let id = answer?.json["snapshot"]?["id"]?.string else { return }
+        customer.note(snapshot: id, .there)
+    }
+
+    private static func deleteSnapshot(_ customer: Customer) async {
+        guard let id = customer.someSnapshot() else { return }
+        customer.note(snapshot: id, .unclear)
+        guard let answer = await customer.ask("DELETE", "/volume/v3/snapshots/\(id)") else { return }
+        if answer.status == 202 || answer.status == 404 { customer.note(snapshot: id, .leaving) }
+        if answer.status == 400 { customer.note(snapshot: id, .there) }
     }
 
     // MARK: Networks
@@ -126,5 +233,20 @@ extension Customer {
     func tell(_ action: JSON) async {
         guard let id = someServer() else { return }
         await ask("POST", "/compute/v2.1/servers/\(id)/action", action)
+    }
+
+    /// The id of the image that everything boots from.
+    func image() async -> String? {
+        await ask("GET", "/image/v2/images?name=\(Deed.image)")?.json["images"]?.array?.first?["id"]?.string
+    }
+
+    /// Asks a few times whether nothing is done with a server any more.
+    func waitForRest(of server: String) async -> Bool {
+        for _ in 0..<30 {
+            guard let answer = await ask("GET", "/compute/v2.1/servers/\(server)") else { return false }
+            if answer.status != 200 || answer.json["server"]?["OS-EXT-STS:task_state"]?.string == nil { return true }
+            await sleep(.milliseconds(200))
+        }
+        return false
     }
 }

@@ -20,10 +20,6 @@ package struct Simulation: Sendable {
     }
 
     private static let start = Moment(seconds: 1_893_456_000)
-    private static let customers = 3
-    private static let deeds = 12
-    /// By then every deadline has passed and been acted upon.
-    private static let patience: Duration = .seconds(3_600)
 
     /// - Parameters:
     ///   - folder: where the simulated disk is; it is removed again.

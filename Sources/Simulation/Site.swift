@@ -1,17 +1,20 @@
 import Base
 import Cloud
 import ComputeNode
+import Contracts
 import HTTP
 import Identity
 import SQL
 import Synchronization
 import Trace
+import VolumeNode
 
 /// Where the cloud runs: a process that may be killed at any moment and started again, machines and a disk that stay.
 final class Site: Sendable {
     let nodes: [SimulatedNode]
     let weather: Weather
     let milestones = Milestones()
+    let disk: Disk
     private let thread: OneThread
     private let chance: any Chance
     private let history: History
@@ -26,6 +29,8 @@ final class Site: Sendable {
         var open: [Int: UnsafeContinuation<HTTPAnswer?, Never>] = [:]
         var last = 0
         var failure: Failure?
+        /// Whether the process ended by itself or was killed since it began.
+        var isDown = true
     }
 
     static let password = "simulated"
@@ -38,10 +43,13 @@ final class Site: Sendable {
         self.weather = weather
         self.history = history
         self.log = log
+        disk = Disk(weather: weather, chance: chance, history: history)
+        disk.mount()
         var settings = CloudSettings(data: DataDirectory(folder))
         settings.port = 0
         settings.adminPassword = Site.password
         settings.identity.passwordCost = 4
+        settings.hypervisor = .simulated
         self.settings = settings
         try settings.data.make()
         // The machines don't die with the process. They have a clock of their own.
@@ -60,12 +68,29 @@ final class Site: Sendable {
 
     // MARK: Life
 
-    /// Starts the process, and returns when the cloud answers.
+    /// Starts the process, and returns when the cloud answers. One that cannot write while it starts is started again.
     func start() async {
+        for _ in 0..<Site.starts {
+            await startOnce()
+            guard let failure, failure.kind == .unavailable else { return }
+            kill()
+            state.withLock { $0.failure = nil }
+            try? await Processor(thread).clock.sleep(for: .seconds(1))
+        }
+    }
+
+    /// How often the machine tries, as it would with any service.
+    private static let starts = 100
+
+    private func startOnce() async {
         history.note("start")
         await state.withLock { $0.database }?.close()
+        disk.start(afterPowerFailure: chance.below(2) == 0)
         let processor = Processor(thread)
-        state.withLock { $0.processor = processor }
+        state.withLock { state in
+            state.processor = processor
+            state.isDown = false
+        }
         await withUnsafeContinuation { (ready: UnsafeContinuation<Void, Never>) in
             let once = Mutex<UnsafeContinuation<Void, Never>?>(ready)
             let isReady: @Sendable () -> Void = { once.withLock { $0.take() }?.resume() }
@@ -77,6 +102,7 @@ final class Site: Sendable {
                     isReady()
                     try await cloud.live()
                 } catch {
+                    guard !processor.isDead else { return isReady() }
                     self.history.note("the cloud ended: \(error)")
                     self.state.withLock { $0.failure = error }
                     isReady()
@@ -102,14 +128,26 @@ final class Site: Sendable {
                 self.kill()
                 throw CancellationError()
             },
-            hosts: nodes.map { Ground.Host(name: $0.size.host, hypervisor: SimulatedHypervisor($0)) })
+            hosts: nodes.map { Ground.Host(name: $0.size.host, hypervisor: SimulatedHypervisor($0)) },
+            volumes: UnreliableDriver(driver: try store(), weather: weather, clock: processor.clock))
         return try await Cloud(settings, on: ground, world: world, log: log)
     }
 
+    private func store() throws(Failure) -> SimulatedDriver { try SimulatedDriver(folder: settings.data.volumes) }
+
+    /// The names of what holds volumes and snapshots, whatever the cloud knows of it.
+    func stored() async throws(Failure) -> [String] { try await store().list().map(\.name) }
+
+    /// As `kill`, in the middle of what is written soon.
+    func killWriting() { disk.lightFuse(chance.below(60)) { self.kill() } }
+
     /// `kill -9`: nothing that was under way goes on, and whoever waits for an answer loses the connection.
     func kill() {
+        guard !state.withLock({ $0.isDown }) else { return }
         history.note("kill -9")
+        disk.processEnded()
         let open = state.withLock { state in
+            state.isDown = true
             state.processor?.kill()
             state.cloud = nil
             defer { state.open = [:] }
@@ -121,6 +159,7 @@ final class Site: Sendable {
     /// Sets what goes wrong from now on, on the machines too.
     func set(_ odds: Odds) {
         weather.now = odds
+        disk.makeRoom()
         for node in nodes { node.faults = weather.faults }
     }
 

@@ -47,8 +47,9 @@ struct Story: Sendable {
             group.addTask {
                 for _ in 0..<kills {
                     try? await clock.sleep(for: .milliseconds(chance.below(60_000)))
-                    site.kill()
+                    if chance.below(2) == 0 { site.kill() } else { site.killWriting() }
                     try? await clock.sleep(for: .milliseconds(chance.below(20_000)))
+                    site.kill()
                     await site.start()
                 }
             }
@@ -62,8 +63,11 @@ struct Story: Sendable {
         let customer = try await open(1)[0]
         await Deed.makeNetwork(customer)
         site.milestones.count(until: milestone)
-        await Walk.all(customer)
-        guard milestone != nil else { return try await emptied([customer], within: Story.patienceAfterKill) }
+        let isWhole = await Walk.all(customer)
+        guard milestone != nil else {
+            guard isWhole else { return ["the walk ended early"] }
+            return try await emptied([customer], within: Story.patienceAfterKill)
+        }
         try? await clock.sleep(for: .seconds(2))
         await site.start()
         let broken = try await settled([customer], within: Story.patienceAfterKill)
@@ -120,12 +124,26 @@ struct Story: Sendable {
                 customer.note(server: server.id) { $0.standing = .leaving }
             }
         }
-        let broken = try await settled(customers, within: patience)
+        var broken = try await settled(customers, within: patience)
         if !broken.isEmpty { return broken }
+        for (noun, things) in [("snapshots", sight.snapshots), ("volumes", sight.volumes)] {
+            for thing in things {
+                await customers[0].ask("DELETE", "/volume/v3/\(noun)/\(thing.id)")
+                for customer in customers {
+                    if customer.volumes[thing.id] != nil { customer.note(volume: thing.id, .leaving) }
+                    if customer.snapshots[thing.id] != nil { customer.note(snapshot: thing.id, .leaving) }
+                }
+            }
+            broken = try await settled(customers, within: patience)
+            if !broken.isEmpty { return broken }
+        }
         guard let empty = try await Sight.of(customers[0]) else { return ["the cloud does not answer"] }
         return empty.servers.map { "server \($0.id) is \($0.status) after its deletion" }
             + empty.allocations.map { "\($0.host) still holds something for \($0.consumer)" }
             + empty.guests.map { "\($0.host) still has the guest \($0.id)" }
+            + empty.volumes.map { "volume \($0.id) is \($0.status) after its deletion" }
+            + empty.snapshots.map { "snapshot \($0.id) is \($0.status) after its deletion" }
+            + empty.stored.map { "\($0) is still stored" }
             + empty.ports.filter { !$0.device.isEmpty }.map { "port \($0.id) still belongs to \($0.device)" }
     }
 
@@ -135,6 +153,8 @@ struct Story: Sendable {
             sight.known.merge(customer.servers) { $1 }
             sight.knownNetworks.merge(customer.networks) { $1 }
             sight.knownPorts.merge(customer.ports) { $1 }
+            sight.knownVolumes.merge(customer.volumes) { $1 }
+            sight.knownSnapshots.merge(customer.snapshots) { $1 }
         }
         return Promise.all.flatMap { promise in promise.breaches(sight).map { "\(promise.name): \($0)" } }
     }

@@ -19,6 +19,11 @@ struct Odds: Sendable {
     var lostRequests = 0
     /// Orders to guests that a node fails, or carries out without an answer, or by which the guest dies.
     var failingNodes = 0
+    /// Writes to the database's disk that fail, and syncs of it.
+    var failingWrites = 0
+    var failingSyncs = 0
+    /// Writes from which on there is no room for a while.
+    var fullDisk = 0
 
     static let calm = Odds()
 
@@ -27,7 +32,8 @@ struct Odds: Sendable {
         let draw = { (most: Int) in chance.below(3) == 0 ? 0 : chance.below(most + 1) }
         return Odds(
             lostMessages: draw(10), lostAnswers: draw(10), doubledMessages: draw(20), late: draw(20),
-            lostRequests: draw(10), failingNodes: draw(10))
+            lostRequests: draw(10), failingNodes: draw(10), failingWrites: draw(1), failingSyncs: draw(2),
+            fullDisk: draw(1))
     }
 }
 

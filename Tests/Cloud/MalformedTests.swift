@@ -20,10 +20,17 @@ import Testing
                 let (request, body) = nonsense.request(service.name, endpoint)
                 let response = await running.cloud.respond(to: request)
                 answers[response.status, default: 0] += 1
+                let place = "\(service.name) \(endpoint.method) \(endpoint.path)"
+                if response.status >= 400, request.method != "HEAD" {
+                    let said = try await response.collect(limit: 1 << 20)
+                    if !isRefusal(said, by: service.name, response.status) {
+                        let text = String(decoding: said.prefix(300), as: UTF8.self)
+                        failures[place] = "\(response.status) to \(request.target) in other words: \(text)"
+                    }
+                }
                 // What needs a service that isn't there says so: that is no failure.
                 guard response.status >= 500, response.status != 501 else { continue }
-                failures["\(service.name) \(endpoint.method) \(endpoint.path)"] =
-                    "\(response.status) to \(request.method) \(request.target) \(body.prefix(300))"
+                failures[place] = "\(response.status) to \(request.method) \(request.target) \(body.prefix(300))"
             }
             for failure in failures.sorted(by: { $0.key < $1.key }) {
                 Issue.record("\(failure.key): \(failure.value)")
@@ -31,6 +38,33 @@ import Testing
             // They got far enough in for that to mean something.
             #expect(answers[400, default: 0] > count / 5)
             #expect(answers[401, default: 0] < count / 5, "\(answers)")
+        }
+    }
+
+    /// Whether it says what was wrong, where clients of that service look for it.
+    private static func isRefusal(_ bytes: [UInt8], by service: String, _ status: Int) -> Bool {
+        guard let json = try? JSONReader.read(bytes) else { return false }
+        let words: String? =
+            switch service {
+            case "identity": json["error"]?["code"] == JSON(status) ? json["error"]?["message"]?.string : nil
+            case "image": json["code"]?.string?.hasPrefix("\(status) ") == true ? json["message"]?.string : nil
+            case "placement":
+                json["errors"]?.array?.first?["status"] == JSON(status)
+                    ? json["errors"]?.array?.first?["detail"]?.string : nil
+            case "network": (json["NeutronError"] ?? json["error"])?["message"]?.string
+            default:
+                json.object?.members.first?.value["code"] == JSON(status)
+                    ? json.object?.members.first?.value["message"]?.string : nil
+            }
+        return words?.isEmpty == false
+    }
+
+    @Test func aPathThatIsNoTextIsRefusedByWhoseItIs() async throws {
+        try await RunningCloud.with { running in
+            let answer = try await running.send("GET", "/compute/v2.1/servers/%ff")
+            #expect(answer.status == 400)
+            let words = answer.json["badRequest"]?["message"]?.string
+            #expect(words == "The path has a malformed percent-encoding: %ff")
         }
     }
 }

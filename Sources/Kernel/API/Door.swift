@@ -65,6 +65,7 @@ package struct Door: Sendable {
         var version = way.service.versions.oldest
         var response: HTTPResponse
         do {
+            if let part = way.unreadable { throw Failure.invalid("The path has a malformed percent-encoding: \(part)") }
             version = try way.service.versions.negotiate(request.headers)
             let reply = try await traced(request, way, &passage, version)
             response = HTTPResponse(reply.status, headers: reply.headers, body: reply.body)
@@ -244,14 +245,18 @@ package struct Door: Sendable {
         let policy: Policy
         let segments: [String]
         let base: String
+        /// The first part of the path that cannot be decoded.
+        let unreadable: Substring?
     }
 
     /// By the port that the request came to, or behind the gateway by the first part of its path.
     private func way(of request: HTTPRequest) -> Way? {
         var segments: [String] = []
+        var unreadable: Substring?
         for segment in request.path.split(separator: "/") {
-            guard let text = PercentCoding.decode(segment) else { return nil }
-            segments.append(text)
+            let text = PercentCoding.decode(segment)
+            if text == nil, unreadable == nil { unreadable = segment }
+            segments.append(text ?? String(segment))
         }
         var base = "\(request.scheme)://\(request.host ?? "localhost")"
         let port = request.local?.port
@@ -262,10 +267,12 @@ package struct Door: Sendable {
             }
             segments.removeFirst()
             base += "/" + room.service.name
-            return Way(service: room.service, policy: room.policy, segments: segments, base: base)
+            return Way(
+                service: room.service, policy: room.policy, segments: segments, base: base, unreadable: unreadable)
         }
         guard let room = rooms.first(where: { $0.service.port == port }) else { return nil }
-        return Way(service: room.service, policy: room.policy, segments: segments, base: base)
+        return Way(
+            service: room.service, policy: room.policy, segments: segments, base: base, unreadable: unreadable)
     }
 
     /// The caller's own id for the request, when it has the right form, so that one id follows it through every hop.

@@ -65,7 +65,9 @@ package struct OpenAPI: Sendable {
     }
 
     private func write(_ entry: ServiceAPI.Entry, _ place: Place, to json: inout JSONWriter) {
-        json.put("operationId", entry.method.lowercased() + place.path.map { $0.isLetter || $0.isNumber ? $0 : "_" })
+        // A hyphen stays: `security-groups` and `security_groups` are two places.
+        let name = place.path.map { $0.isLetter || $0.isNumber || $0 == "-" ? $0 : "_" }
+        json.put("operationId", entry.method.lowercased() + name)
         json.put("summary", entry.summary)
         if case .open = entry.access { json.put("security", JSON.array([])) }
         let rules = entry.access.rules.map(\.name)

@@ -69,8 +69,7 @@ package final class WorkflowRunner: Sendable {
 
     /// Works until the task is cancelled. What is under way then is left where it stands, for the next to go on with.
     package func run() async throws(Failure) {
-        let name = name
-        try await database.write { try $0.releaseRuns(of: name) }
+        await release()
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.ring() }
             var running = 0
@@ -83,6 +82,17 @@ package final class WorkflowRunner: Sendable {
                 }
             }
             group.cancelAll()
+        }
+    }
+
+    /// Lets go of what this runner held before it began, as soon as that can be written.
+    private func release() async {
+        let name = name
+        while !Task.isCancelled {
+            do throws(Failure) { return try await database.write { try $0.releaseRuns(of: name) } } catch {
+                log.error("Work that was under way before cannot be taken up yet: \(error)")
+                try? await world.clock.sleep(for: WorkflowRunner.rounds)
+            }
         }
     }
 

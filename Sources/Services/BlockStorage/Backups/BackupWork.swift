@@ -46,7 +46,7 @@ enum CreateBackup: Workflow {
         let order = CopyOrder(
             target: StoredName(.backup, backup.storedID), source: source,
             parent: parent.map { StoredName(.backup, $0.storedID) })
-        _ = try await tools.ask(VolumeMessages.ensureBackup, at: host, order)
+        _ = try await tools.ensure(VolumeMessages.ensureBackup, at: host, order)
     }
 
     private static func remove(_ tools: VolumeTools, _ state: inout State) async throws {

@@ -28,10 +28,30 @@ struct VolumeTools: Sendable {
         try await bus.call(message, on: Place(host).node, request, deadline: limit)
     }
 
+    /// The same for what a node does once, however often it is told: it is told again when no answer comes, for the order
+    /// may have been lost, and what is lost should not cost all the time that a large copy may take.
+    func ensure<Request, Answer>(
+        _ message: Message<Request, Answer>, at host: String, _ request: Request, within limit: Duration = longest
+    ) async throws(Failure) -> Answer {
+        var (left, patience) = (limit, VolumeTools.firstPatience)
+        while patience < left {
+            do throws(Failure) {
+                return try await ask(message, at: host, request, within: patience)
+            } catch  where error.kind == .timedOut {
+                left -= patience
+                patience *= 2
+            }
+        }
+        return try await ask(message, at: host, request, within: left)
+    }
+
+    /// Before an order is given again.
+    private static let firstPatience: Duration = .seconds(30)
+
     /// Removes something from a node; without a host it was never made.
     func remove(_ name: StoredName, from host: String?) async throws(Failure) {
         guard let host else { return }
-        _ = try await ask(VolumeMessages.remove, at: host, name, within: .seconds(600))
+        _ = try await ensure(VolumeMessages.remove, at: host, name, within: .seconds(600))
     }
 }
 

@@ -40,7 +40,7 @@ enum CreateSnapshot: Workflow {
         guard let host else { throw Failure.bug("A snapshot is to be taken of a volume that lies nowhere.") }
         let order = CopyOrder(
             target: StoredName(.snapshot, id.text), source: StoredName(.volume, snapshot.volume.text))
-        _ = try await tools.ask(VolumeMessages.ensureSnapshot, at: host, order)
+        _ = try await tools.ensure(VolumeMessages.ensureSnapshot, at: host, order)
     }
 
     private static func remove(_ tools: VolumeTools, _ state: inout State) async throws {

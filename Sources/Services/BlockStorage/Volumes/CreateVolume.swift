@@ -76,7 +76,7 @@ enum CreateVolume: Workflow {
         }
         guard let host = volume.host else { throw Failure.bug("A volume is to be made nowhere.") }
         let order = FillOrder(volume: id.text, sizeGB: volume.size, source: source)
-        _ = try await tools.ask(VolumeMessages.ensureVolume, at: host, order)
+        _ = try await tools.ensure(VolumeMessages.ensureVolume, at: host, order)
     }
 
     private static func unmake(_ tools: VolumeTools, _ state: inout State) async throws {

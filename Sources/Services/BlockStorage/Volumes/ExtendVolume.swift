@@ -55,7 +55,7 @@ enum ExtendVolume: Workflow {
         guard let host = try await tools.database.read({ try $0.volume(id).host }) else {
             throw Failure.bug("A volume that lies nowhere is to be extended.")
         }
-        _ = try await tools.ask(
+        _ = try await tools.ensure(
             VolumeMessages.extend, at: host, ExtendOrder(volume: id.text, sizeGB: size), within: .seconds(600))
     }
 

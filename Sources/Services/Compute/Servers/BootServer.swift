@@ -118,8 +118,10 @@ extension BootServer {
         let server = try await tools.server(state.server)
         let token = try await tools.token(of: server)
         for volume in server.volumes where volume.source != .volume {
-            guard let id = volume.volume else { continue }
-            try await tools.volumeDesk.delete(id, token: token)
+            var made = volume.volume
+            if made == nil { made = try await tools.volumeDesk.find(volume, token: token) }
+            guard let made else { continue }
+            try await tools.volumeDesk.delete(made, token: token)
             try await tools.change(state.server) { server in
                 guard let place = server.volumes.firstIndex(where: { $0.id == volume.id }) else { return }
                 server.volumes[place].volume = nil
@@ -155,8 +157,8 @@ extension BootServer {
         let server = try await tools.server(state.server)
         let token = try await tools.token(of: server)
         for volume in server.volumes {
-            guard let attachment = volume.attachment else { continue }
-            try await tools.volumeDesk.leave(attachment, token: token)
+            guard let id = volume.volume else { continue }
+            try await tools.volumeDesk.leave(id, of: server.id.text, token: token)
         }
         try await tools.change(state.server) { server in
             for place in server.volumes.indices { server.volumes[place].attachment = nil }

@@ -21,8 +21,10 @@ enum DeleteServer: Workflow {
     static let insists = true
 
     static let steps: [Step<DeleteServer>] = [
-        .wait("let the build end", limit: .seconds(900), until: buildIsOver),
+        // As long as a large disk takes to be written as an image.
+        .wait("let the build end", limit: .seconds(4_000), until: buildIsOver),
         Step("remove it from its host", removeFromHost),
+        Step("take it off the shelf", removeShelf),
         Step("let go of its volumes", leaveVolumes),
         Step("release what it was allotted", release),
         Step("forget it", forget),
@@ -41,10 +43,10 @@ enum DeleteServer: Workflow {
         }
     }
 
-    /// Who makes guests: a deletion waits until none of them is at it any more.
+    /// Who makes guests, and images that only the server knows of: a deletion waits until none of them is at it any more.
     static let builders = [
-        BootServer.name, RebuildServer.name, ResizeServer.name, RevertResize.name, UnshelveServer.name,
-        MigrateServer.name, RescueServer.name, EvacuateServer.name,
+        BootServer.name, RebuildServer.name, ResizeServer.name, RevertResize.name, ShelveServer.name,
+        UnshelveServer.name, MigrateServer.name, RescueServer.name, UnrescueServer.name, EvacuateServer.name,
     ]
 
     static func failed(_ tools: ServerTools, _ state: State, _ failure: Failure) async throws {
@@ -78,6 +80,15 @@ extension DeleteServer {
         if let old = server.particulars.before?.host, old != server.host { try await tools.dismantle(id, on: old) }
         guard let host = server.host else { return try await tools.releasePorts(of: id) }
         try await tools.clear(id, host)
+    }
+
+    /// The image as which it lay on the shelf is nobody else's.
+    private static func removeShelf(_ tools: ServerTools, _ state: inout State) async throws {
+        let server = try await tools.server(state.server)
+        guard let image = server.particulars.shelvedImage else { return }
+        do throws(Failure) { try await tools.removeImage(image, of: server) } catch  where error.kind == .forbidden {
+            // Somebody protects it, and so it is theirs to keep.
+        }
     }
 
     private static func leaveVolumes(_ tools: ServerTools, _ state: inout State) async throws {

@@ -109,8 +109,11 @@ enum VolumeAttachments {
         let attachment: String
         do throws(Failure) {
             attachment = try await desk.reserve(id, for: server.id.text, token: call.caller.token)
-        } catch  where error.kind == .conflict || error.kind == .invalid {
-            throw .invalid("Invalid volume: \(error.message)")
+        } catch {
+            if error.kind == .conflict || error.kind == .invalid { throw .invalid("Invalid volume: \(error.message)") }
+            // The answer may have been lost on its way back.
+            try? await desk.leave(id, of: server.id.text, token: call.caller.token)
+            throw error
         }
         let bond = ServerVolume(
             id: UUID(service.world.chance).dashed, source: .volume, sourceID: id, volume: id, attachment: attachment,

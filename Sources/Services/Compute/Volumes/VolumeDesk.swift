@@ -33,13 +33,16 @@ struct VolumeDesk: Sendable {
     /// The mark of a volume that was made for a server, by which a second try finds it.
     private static let mark = "made_for"
 
-    /// Makes a volume once, however often it is asked.
-    func make(_ volume: ServerVolume, for server: Server, token: String) async throws(Failure) -> String {
+    /// What was made already, though its answer may have been lost.
+    func find(_ volume: ServerVolume, token: String) async throws(Failure) -> String? {
         let filter = "metadata=%7B%22\(VolumeDesk.mark)%22%3A%20%22\(volume.id)%22%7D"
         let known = try await ask("GET", "/volumes/detail?\(filter)", token: token)["volumes"]?.array ?? []
-        if let found = known.first(where: { $0["metadata"]?[VolumeDesk.mark]?.string == volume.id }) {
-            return try found.text("id")
-        }
+        return try known.first { $0["metadata"]?[VolumeDesk.mark]?.string == volume.id }?.text("id")
+    }
+
+    /// Makes a volume once, however often it is asked.
+    func make(_ volume: ServerVolume, for server: Server, token: String) async throws(Failure) -> String {
+        if let found = try await find(volume, token: token) { return found }
         var wish = JSON.Object([
             JSON.Member(name: "name", value: ""), .init(name: "size", value: JSON(volume.size)),
             .init(name: "metadata", value: [VolumeDesk.mark: .string(volume.id)]),
@@ -62,15 +65,20 @@ struct VolumeDesk: Sendable {
         return status == "available" || status == "in-use" || status == "reserved"
     }
 
-    /// The bond between a volume and a server, made once.
-    func reserve(_ id: String, for server: String, token: String) async throws(Failure) -> String {
+    /// The bonds between a volume and a server.
+    private func bonds(of id: String, with server: String, token: String) async throws(Failure) -> [String] {
         let known = try await ask("GET", "/attachments?volume_id=\(id)&instance_id=\(server)", token: token)[
             "attachments"]?.array
-        let own = known?.first { attachment in
+        let own = (known ?? []).filter { attachment in
             let of = attachment["instance"]?.string ?? attachment["instance_uuid"]?.string
             return attachment["volume_id"]?.string == id && of == server
         }
-        if let own { return try own.text("id") }
+        return own.compactMap { $0["id"]?.string }
+    }
+
+    /// The bond between a volume and a server, made once.
+    func reserve(_ id: String, for server: String, token: String) async throws(Failure) -> String {
+        if let own = try await bonds(of: id, with: server, token: token).first { return own }
         let wish: JSON = ["attachment": ["volume_uuid": .string(id), "instance_uuid": .string(server)]]
         return try await ask("POST", "/attachments", wish, token: token).member("attachment").text("id")
     }
@@ -87,6 +95,11 @@ struct VolumeDesk: Sendable {
         } catch  where error.kind == .notFound {
             return
         }
+    }
+
+    /// Ends every bond between a volume and a server, those of which no word ever came back too.
+    func leave(_ id: String, of server: String, token: String) async throws(Failure) {
+        for bond in try await bonds(of: id, with: server, token: token) { try await leave(bond, token: token) }
     }
 
     func delete(_ id: String, token: String) async throws(Failure) {
@@ -108,8 +121,9 @@ extension ServerTools {
         guard !server.volumes.isEmpty else { return }
         let token = try await token(of: server)
         for volume in server.volumes {
-            if let attachment = volume.attachment { try await volumeDesk.leave(attachment, token: token) }
-            guard volume.isDeletedWithServer, let id = volume.volume else { continue }
+            guard let id = volume.volume else { continue }
+            try await volumeDesk.leave(id, of: server.id.text, token: token)
+            guard volume.isDeletedWithServer else { continue }
             do throws(Failure) { try await volumeDesk.delete(id, token: token) } catch
                 where error.kind == .invalid || error.kind == .conflict
             {
