@@ -158,7 +158,7 @@ extension Rule {
             role:reader
             """,
             """
-            get_availability_zone get_service_provider get_rule_type get_default_security_group_rule get_flavor
+            get_availability_zone get_service_provider get_rule_type get_default_security_group_rule get_flavor get_floatingip_pool
             """
         ),
         (

@@ -48,6 +48,7 @@ package struct Network: Sendable {
         + AddressAvailability.endpoints + Extensions.endpoints + PortForwardingRows.endpoints + AgentDuties.endpoints
         + QoSRuleKind.endpoints
         + Trunks.endpoints + AddressGroupRows.endpoints + AutoTopology.endpoints + FlavorRows.endpoints
+        + FloatingIPPools.endpoints
 
     package static let migrations: [Migration] = [
         Tags.created, AccessPolicy.created, Quotas.created, NetworkRows.created, Segment.created, SubnetRows.created,

@@ -40,6 +40,7 @@ enum Extensions {
         one("filter-validation", "Checked filters", "Filters that don't exist are refused."),
         one("fip-port-details", "Ports of floating IPs", "The port behind a floating IP, shown with it."),
         one("flavors", "Flavors", "Choices of how a network service is provided."),
+        one("floatingip-pools", "Pools of floating IPs", "Where floating IPs come from."),
         one("floating-ip-port-forwarding", "Port forwarding", "Single ports of a floating IP lead to machines inside."),
         one("floating-ip-port-forwarding-description", "Described forwardings", "Port forwardings may be described."),
         one("floating-ip-port-forwarding-detail", "Forwardings in detail", "A floating IP shows them with their ids."),

@@ -62,8 +62,6 @@ enum DefaultRuleRows {
     static func create(_ draft: inout Document, _ desk: Desk) throws(Failure) {
         try IPProtocol.check(draft)
         if draft.text("remote_group_id") == itself {
-            var others = draft
-            others["remote_group_id"] = .null
             guard !draft.says("remote_ip_prefix"), !draft.says("remote_address_group_id") else {
                 throw .input(
                     "Only one of remote_ip_prefix or remote_group_id or remote_address_group_id may be provided")
@@ -71,10 +69,13 @@ enum DefaultRuleRows {
         } else {
             try SecurityGroupRuleRows.checkRemote(draft, desk)
         }
-        let known = try desk.rows(.defaultRule, where: "1 = 1")
+        // The same sentence may stand in either kind of group, and in each of them once.
         let names = sentence.map(\.name)
-        if let twin = known.first(where: { other in names.allSatisfy { (other[$0] ?? .null) == (draft[$0] ?? .null) } })
-        {
+        let twin = try desk.rows(.defaultRule, where: "1 = 1").first { other in
+            names.allSatisfy { (other[$0] ?? .null) == (draft[$0] ?? .null) }
+                && ["used_in_default_sg", "used_in_non_default_sg"].contains { other.flag($0) && draft.flag($0) }
+        }
+        if let twin {
             throw .clash(
                 "DefaultSecurityGroupRuleExists", "Default Security group rule already exists. Rule id is \(twin.id).")
         }

@@ -1,5 +1,6 @@
 import API
 import Base
+import HTTP
 import Policy
 import SQL
 
@@ -40,7 +41,10 @@ enum SecurityGroupRows {
 
     /// Whoever looks for groups finds the default one.
     static func prepare(_ call: Call<Network>) async throws(Failure) {
-        guard let project = call.caller.projectID, !call.caller.roles.isEmpty else { return }
+        guard let own = call.caller.projectID, !call.caller.roles.isEmpty else { return }
+        // An administrator who looks for another project's groups finds its default one, too.
+        let named = call.query.all("project_id") + call.query.all("tenant_id")
+        let project = named.count == 1 && call.allows(.contextIsAdmin) ? named[0] : own
         let database = call.service.database
         let known = try await database.read { tx in
             try tx.exists("SELECT 1 FROM network_security_group WHERE default_of = \(project)")
