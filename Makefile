@@ -59,7 +59,7 @@ install: build ## binary, man page, systemd units and shell completion, under DE
 	@install -D -m 755 .build/release/martlet '$(DESTDIR)$(PREFIX)/bin/martlet'
 	@install -D -m 644 Packaging/martlet.1 '$(DESTDIR)$(PREFIX)/share/man/man1/martlet.1'
 	@install -D -m 644 Packaging/martlet.bash '$(DESTDIR)$(PREFIX)/share/bash-completion/completions/martlet'
-	@for unit in martlet martlet-serve; do \
+	@for unit in martlet martlet-serve martlet@; do \
 	    install -d '$(DESTDIR)$(PREFIX)/lib/systemd/system'; \
 	    sed 's|@PREFIX@|$(PREFIX)|g' Packaging/$$unit.service >'$(DESTDIR)$(PREFIX)/lib/systemd/system/'$$unit.service; \
 	done

@@ -58,7 +58,8 @@ let package = Package(
         kernel("SQL", "Base", "CMariaDB", "CSQLite", "Trace"),
         kernel("HTTP", "Base", "IO", "COpenSSLTLS"),
         kernel("Policy", "Base", "SQL"),
-        kernel("Bus", "Base", "Trace"),
+        kernel("AMQP", "Base", "IO"),
+        kernel("Bus", "AMQP", "Base", "IO", "Trace"),
         kernel("Workflow", "Base", "SQL", "Trace"),
         kernel("API", "Base", "HTTP", "Policy", "SQL", "Trace"),
 
@@ -78,8 +79,8 @@ let package = Package(
         module(
             "", "Cloud",
             [
-                "API", "Base", "Bus", "Config", "Contracts", "Crypto", "HTTP", "IO", "Policy", "Programs", "SQL",
-                "Trace", "Workflow",
+                "AMQP", "API", "Base", "Bus", "Config", "Contracts", "Crypto", "HTTP", "IO", "Policy", "Programs",
+                "SQL", "Trace", "Workflow",
                 // Every service and every agent, a line each.
                 "BlockStorage",
                 "Compute",
@@ -106,15 +107,19 @@ let package = Package(
             name: "simulate", dependencies: ["Base", "Simulation"], path: "Sources/Tools/simulate",
             swiftSettings: settings),
 
+        // Servers of others that tests start for themselves.
+        .target(name: "TestServers", path: "Tests/TestServers", swiftSettings: settings),
+
         module("", "CloudTesting", ["API", "Base", "HTTP", "Policy", "Trace"]),
 
+        tests("AMQP", "AMQP", "Base", "IO"),
         tests("Base", "Base"),
         tests(
             "BlockStorage", "BlockStorage", "VolumeNode", "CloudTesting", "API", "Base", "Bus", "Contracts", "HTTP",
             "Policy",
             "SQL", "Trace", "Workflow"),
-        tests("Bus", "Bus", "Base"),
-        tests("Cloud", "Cloud", "API", "Base", "HTTP", "Policy", "SQL", "Trace", "Workflow"),
+        tests("Bus", "Bus", "AMQP", "Base", "IO", "TestServers", "Trace"),
+        tests("Cloud", "Cloud", "API", "Base", "HTTP", "IO", "Policy", "SQL", "TestServers", "Trace", "Workflow"),
         tests(
             "Compute", "Compute", "CloudTesting", "API", "Base", "Bus", "Contracts", "HTTP", "Policy", "SQL", "Trace",
             "Workflow"),
@@ -130,8 +135,9 @@ let package = Package(
         tests("Placement", "Placement", "Contracts", "CloudTesting", "API", "Base", "HTTP", "Policy", "SQL"),
         tests("Policy", "Policy", "SQL", "Base"),
         tests("Programs", "Programs", "Base", "Trace"),
+        tests("Roles", "martlet", "Base", "HTTP", "IO", "TestServers"),
         tests("Simulation", "simulate"),
-        tests("SQL", "SQL", "Base"),
+        tests("SQL", "SQL", "Base", "TestServers"),
         tests("Tidy"),
         tests("VolumeNode", "VolumeNode", "Contracts", "Base"),
         tests("Workflow", "Workflow", "Base", "SQL", "Trace"),

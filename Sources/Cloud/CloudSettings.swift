@@ -39,6 +39,7 @@ package struct CloudSettings: Sendable {
 
     package init(data: DataDirectory = .usual) { self.data = data }
 
+<<<<<<< HEAD
     private static func tunnelAddress(_ text: String?) throws(Failure) -> String? {
         guard let text, !text.isEmpty else { return nil }
         guard let address = IPAddress(text) else {
@@ -46,8 +47,23 @@ package struct CloudSettings: Sendable {
         }
         return address.description
     }
+=======
+    /// What this process does.
+    package var roles = Set(Role.allCases)
+    /// `amqp://…`; nil: messages stay in this process.
+    package var bus: String?
+    /// Where spans are collected, if they are: `http://collector:4318`.
+    package var spanCollector: String?
+    /// Where the APIs are, for those who have none themselves and for the catalog.
+    package var gatewayAddress: String?
+    /// What this machine is called in the cloud, if not as it calls itself.
+    package var node: String?
+    /// The node that has the networks' routers and address servers; this one if nil.
+    package var networkNodeName: String?
+>>>>>>> main
 
     package var databaseAddress: String { database ?? data.database }
+    package var networkNode: String { networkNodeName ?? nodeName }
     package var isDatabaseAFile: Bool { !databaseAddress.contains("://") }
     package var policyFolder: String { policy ?? data.policies }
 
@@ -64,6 +80,12 @@ package struct CloudSettings: Sendable {
         let named = configuration[DeclaredSettings.data].map { DataDirectory($0) }
         var settings = CloudSettings(data: data ?? named ?? .usual)
         settings.database = configuration[DeclaredSettings.database]
+        settings.roles = try Role.named(configuration[DeclaredSettings.roles])
+        settings.spanCollector = configuration[DeclaredSettings.spanCollector]
+        settings.bus = configuration[DeclaredSettings.bus]
+        settings.gatewayAddress = configuration[DeclaredSettings.gatewayAddress]
+        settings.node = configuration[DeclaredSettings.node]
+        settings.networkNodeName = configuration[DeclaredSettings.networkNode]
         settings.policy = configuration[DeclaredSettings.policy]
         settings.origins = configuration[DeclaredSettings.origins]
         settings.listen = configuration[DeclaredSettings.listen]
@@ -103,6 +125,7 @@ package struct CloudSettings: Sendable {
 
     /// What the machine is called as a compute node.
     package var nodeName: String {
+        if let node { return node }
         var name = [CChar](repeating: 0, count: 256)
         guard gethostname(&name, name.count - 1) == 0 else { return "localhost" }
         return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
@@ -114,7 +137,26 @@ package struct CloudSettings: Sendable {
         return [nodeName] + (2...nodes).map { "\(nodeName)-\($0)" }
     }
 
-    package func url(of service: String) -> String { "http://\(host):\(gateway)/\(service)" }
+    package func url(of service: String) -> String {
+        var base = gatewayAddress ?? "http://\(host):\(gateway)"
+        while base.hasSuffix("/") { base.removeLast() }
+        return base + "/" + service
+    }
+
+    /// Several processes need what they share.
+    package func checkRoles() throws(Failure) {
+        guard !roles.isAll else { return }
+        guard bus != nil else {
+            throw .invalid("A process that is not all of a cloud needs the setting bus: amqp://user:password@host.")
+        }
+        guard !roles.haveDatabase || !isDatabaseAFile else {
+            throw .invalid(
+                "A process that is not all of a cloud needs the setting database: mysql://user:password@host/name.")
+        }
+        guard roles.contains(.api) || gatewayAddress != nil else {
+            throw .invalid("A process without the role api needs the setting gateway: http://host:port of one with it.")
+        }
+    }
 }
 
 /// How long simulated guests take for what they do.

@@ -8,11 +8,12 @@ import SQL
 enum FloatingIPPools {
     private static let rule = "get_floatingip_pool"
 
-    static let endpoints: [Endpoint<Network>] = [
-        Endpoint(
-            "GET", "/floatingip_pools", "List where floating IPs come from", access: .decided(by: Rule.named(rule))
-        ) { call in try await list(call) }
-    ]
+    /// Clients spell the path in either way.
+    static let endpoints: [Endpoint<Network>] = ["/floatingip-pools", "/floatingip_pools"].map { path in
+        Endpoint("GET", path, "List where floating IPs come from", access: .decided(by: Rule.named(rule))) { call in
+            try await list(call)
+        }
+    }
 
     private static func list(_ call: Call<Network>) async throws(Failure) -> Reply {
         if let rule = Rule.network[rule] { try call.require(rule) }
