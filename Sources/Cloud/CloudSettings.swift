@@ -39,15 +39,6 @@ package struct CloudSettings: Sendable {
 
     package init(data: DataDirectory = .usual) { self.data = data }
 
-<<<<<<< HEAD
-    private static func tunnelAddress(_ text: String?) throws(Failure) -> String? {
-        guard let text, !text.isEmpty else { return nil }
-        guard let address = IPAddress(text) else {
-            throw .invalid("network.tunnel_address must be an address of this host, not \(text).")
-        }
-        return address.description
-    }
-=======
     /// What this process does.
     package var roles = Set(Role.allCases)
     /// `amqp://…`; nil: messages stay in this process.
@@ -60,12 +51,19 @@ package struct CloudSettings: Sendable {
     package var node: String?
     /// The node that has the networks' routers and address servers; this one if nil.
     package var networkNodeName: String?
->>>>>>> main
 
     package var databaseAddress: String { database ?? data.database }
     package var networkNode: String { networkNodeName ?? nodeName }
     package var isDatabaseAFile: Bool { !databaseAddress.contains("://") }
     package var policyFolder: String { policy ?? data.policies }
+
+    private static func tunnelAddress(_ text: String?) throws(Failure) -> String? {
+        guard let text, !text.isEmpty else { return nil }
+        guard let address = IPAddress(text) else {
+            throw .invalid("network.tunnel_address must be an address of this host, not \(text).")
+        }
+        return address.description
+    }
 
     /// Each setting with its value and where that comes from. Secrets are not in it.
     package static func describe(file: String?) throws(Failure) -> [Configuration.Line] {

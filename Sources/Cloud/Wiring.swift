@@ -22,27 +22,10 @@ import Workflow
 /// `histories` and in `listed`.
 package struct Cloud: Sendable {
     package let settings: CloudSettings
-<<<<<<< HEAD
-    private let database: Database
-    private let identity: Identity
-    private let image: ImageService
-    private let network: Network
-    /// Compute, as the network service asks it.
-    private let serversOfNetworks: Neighbour
-    private let conductor: Conductor
-    private let volumes: VolumeControl
-    private let volumeNode: VolumeNode
-    private let nodes: [ComputeNode]
-    private let networkNodes: [NetworkNode]
-    private let metadata: MetadataDoor
-    /// Whenever what hosts' networks are to be may have changed.
-    private let networkChanges: AsyncStream<Void>
-=======
     private let carrier: Carrier
     /// Nil where there are only nodes.
     private let plane: ControlPlane?
     private let nodes: NodeRoles
->>>>>>> main
     /// What makes networks real here: `linuxbridge` or `simulated`.
     package let mechanism: NetworkMechanism
     private let loops = Loops()
@@ -62,15 +45,6 @@ package struct Cloud: Sendable {
         let roles = settings.roles
         carrier = try Carrier(settings, ground, loops, world, log)
         mechanism = ground.hosts == nil ? await settings.mechanism.resolved(for: settings.hypervisor) : .simulated
-<<<<<<< HEAD
-        let (changes, change) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-        networkChanges = changes
-        network = Network(database: database, world: world, settings: mechanism.settings(host: settings.nodeName)) {
-            change.yield()
-        }
-        serversOfNetworks = switchboard.neighbour("compute", asker: "network")
-        let placement = Placement(database: database, world: world)
-=======
         // Who has the APIs asks them through its own door.
         let elsewhere = roles.contains(.api) ? nil : settings.gatewayAddress
         let switchboard = Switchboard(
@@ -86,7 +60,6 @@ package struct Cloud: Sendable {
         nodes = try await NodeRoles(
             settings, on: ground, carrier.bus, switchboard, loops, mechanism: mechanism,
             tokens: identity ?? RemoteTokens(bus: carrier.bus), world: world, log: log)
->>>>>>> main
 
         export = try settings.spanCollector.map { [loops] address throws(Failure) in
             try SpanExport(address, host: settings.nodeName, on: loops, world: world)
@@ -209,35 +182,9 @@ package struct Cloud: Sendable {
 
     /// What runs for as long as the cloud does.
     private var lives: [@Sendable () async throws -> Void] {
-<<<<<<< HEAD
-        let (identity, image, conductor, bus, log) = (identity, image, conductor, bus, log)
-        let (metadata, networkChanges) = (metadata, networkChanges)
-        let (network, servers) = (network, serversOfNetworks)
-        let (volumes, volumeNode) = (volumes, volumeNode)
-        let web = OpenWeb(HTTPClient(on: loops, trust: try? TLSTrust()), names: loops.names)
-        var lives: [@Sendable () async throws -> Void] = [
-            { try await identity.run { log.error("Identity's upkeep: \($0)") } },
-            { await image.run(web) { log.error("An import could not be noted as failed: \($0)") } },
-            { try await conductor.runner.run() },
-            { try await volumes.run() },
-            { try await volumeNode.run() },
-            { await metadata.run() },
-            {
-                await network.tellNews(to: servers, identity) {
-                    log.warning("Compute could not be told of addresses that have changed: \($0)")
-                }
-            },
-            { for await _ in networkChanges { try? await bus.fanout(NetworkMessages.changed, Nothing()) } },
-            { await bus.run() },
-        ]
-        for node in nodes { lives.append { try await node.run() } }
-        for node in networkNodes { lives.append { try await node.run() } }
-        for host in hosts { lives.append { try await Cloud.watch(host.hypervisor) } }
-=======
         let (carrier, export, log) = (carrier, export, log)
         var lives = (plane?.lives(loops) ?? []) + nodes.lives + [{ await carrier.run() }]
         if let export { lives.append { await export.run { log.warning("Spans are dropped: \($0.message)") } } }
->>>>>>> main
         return lives
     }
 
