@@ -131,7 +131,7 @@ let package = Package(
         tests("Identity", "Identity", "CloudTesting", "API", "Base", "Crypto", "HTTP", "Policy", "SQL"),
         tests("Image", "Image", "CloudTesting", "API", "Base", "Crypto", "HTTP", "IO", "SQL"),
         tests("IO", "IO", "Base"),
-        tests("Network", "Network", "CloudTesting", "API", "Base", "HTTP", "SQL"),
+        tests("Network", "Network", "CloudTesting", "API", "Base", "Contracts", "HTTP", "SQL"),
         tests("NetworkNode", "NetworkNode", "Base", "Bus", "Contracts", "HTTP", "IO", "Programs", "Trace"),
         tests("Placement", "Placement", "Contracts", "CloudTesting", "API", "Base", "HTTP", "Policy", "SQL"),
         tests("Policy", "Policy", "SQL", "Base"),
