@@ -25,6 +25,8 @@ struct ControlPlane: Sendable {
     let image: ImageService
     private let web: OpenWeb
     let network: Network
+    /// Compute, as the network service asks it.
+    private let serversOfNetworks: Neighbour
     let conductor: Conductor
     let volumes: VolumeControl
     let services: [ServiceAPI]
@@ -67,6 +69,7 @@ struct ControlPlane: Sendable {
         network = Network(database: database, world: world, settings: mechanism.settings(host: settings.networkNode)) {
             change.yield()
         }
+        serversOfNetworks = switchboard.neighbour("compute", asker: "network")
         let placement = Placement(database: database, world: world)
 
         let neighbours = Compute.Neighbours(
@@ -140,15 +143,20 @@ struct ControlPlane: Sendable {
     }
 
     /// What runs for as long as the cloud does.
-    func lives(_ loops: Loops) -> [@Sendable () async throws -> Void] {
+    func lives() -> [@Sendable () async throws -> Void] {
         let (identity, image, conductor, volumes, log) = (identity, image, conductor, volumes, log)
         let (networkChanges, beginnings, stories, bus) = (networkChanges, beginnings, stories, carrier.bus)
         var lives: [@Sendable () async throws -> Void] = [
             { for await _ in networkChanges { try? await bus.fanout(NetworkMessages.changed, Nothing()) } }
         ]
         if roles.contains(.api) {
-            let web = web
+            let (web, network, servers) = (web, network, serversOfNetworks)
             lives += [
+                {
+                    await network.tellNews(to: servers, identity) {
+                        log.warning("Compute could not be told of addresses that have changed: \($0)")
+                    }
+                },
                 { try await identity.run { log.error("Identity's upkeep: \($0)") } },
                 { await image.run(web) { log.error("An import could not be noted as failed: \($0)") } },
                 {

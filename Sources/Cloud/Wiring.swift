@@ -76,6 +76,9 @@ package struct Cloud: Sendable {
         switchboard.connect(door)
     }
 
+    /// Where an operator's own tools find the guests, if they do.
+    package func operatorsView() async -> String? { await nodes.operatorsView() }
+
     /// Each service's tables, in a history of its own.
     static let histories: [(service: String, migrations: [Migration])] = [
         (service: "workflow", migrations: [Run.created]),
@@ -183,7 +186,7 @@ package struct Cloud: Sendable {
     /// What runs for as long as the cloud does.
     private var lives: [@Sendable () async throws -> Void] {
         let (carrier, export, log) = (carrier, export, log)
-        var lives = (plane?.lives(loops) ?? []) + nodes.lives + [{ await carrier.run() }]
+        var lives = (plane?.lives() ?? []) + nodes.lives + [{ await carrier.run() }]
         if let export { lives.append { await export.run { log.warning("Spans are dropped: \($0.message)") } } }
         return lives
     }
