@@ -81,7 +81,7 @@ package struct ConsoleProxy: Sendable {
             guard let ticket = try tx.consoleTicket(secret, at: now), try tx.spend(ticket, at: now) else { return nil }
             return ticket
         }
-        guard let ticket else { return Reply(403, headers: ["Connection": "close"]) }
+        guard let ticket else { throw .forbidden("The token of this console is none, or was used.") }
         let request = ScreenRequest(server: ticket.server.text, isSerial: ticket.kind == .serial)
         let place = try await service.bus.call(
             ComputeMessages.screen, on: ticket.host, request, deadline: .seconds(30))
