@@ -46,6 +46,7 @@ let package = Package(
         library("COpenSSL"),
         library("CSQLite"),
         library("CYAML"),
+        shims("CLibvirt"),
         shims("COpenSSLTLS", linking: "ssl", "crypto"),
         shims("CSystem"),
 
@@ -72,7 +73,7 @@ let package = Package(
         service("Network", "Bus", "Contracts"),
         service("Placement", "Contracts"),
 
-        agent("ComputeNode", "API", "Bus", "CSystem", "Contracts", "Crypto", "HTTP"),
+        agent("ComputeNode", "API", "Bus", "CLibvirt", "CSystem", "Contracts", "Crypto", "HTTP"),
         agent("VolumeNode", "API", "Bus", "CSystem", "Contracts", "HTTP"),
         agent("NetworkNode", "Bus", "CSystem", "Contracts", "Crypto", "HTTP"),
 
@@ -123,14 +124,14 @@ let package = Package(
         tests(
             "Compute", "Compute", "CloudTesting", "API", "Base", "Bus", "Contracts", "HTTP", "Policy", "SQL", "Trace",
             "Workflow"),
-        tests("ComputeNode", "ComputeNode", "IO", "Base"),
+        tests("ComputeNode", "ComputeNode", "CLibvirt", "IO", "Programs", "Base"),
         tests("Config", "Config", "Base"),
         tests("Crypto", "Crypto", "Base"),
         tests("HTTP", "HTTP", "IO", "Base"),
         tests("Identity", "Identity", "CloudTesting", "API", "Base", "Crypto", "HTTP", "Policy", "SQL"),
         tests("Image", "Image", "CloudTesting", "API", "Base", "Crypto", "HTTP", "IO", "SQL"),
         tests("IO", "IO", "Base"),
-        tests("Network", "Network", "CloudTesting", "API", "Base", "HTTP", "SQL"),
+        tests("Network", "Network", "CloudTesting", "API", "Base", "Contracts", "HTTP", "SQL"),
         tests("NetworkNode", "NetworkNode", "Base", "Bus", "Contracts", "HTTP", "IO", "Programs", "Trace"),
         tests("Placement", "Placement", "Contracts", "CloudTesting", "API", "Base", "HTTP", "Policy", "SQL"),
         tests("Policy", "Policy", "SQL", "Base"),

@@ -151,6 +151,13 @@ extension Care {
                 what: "\(program.name), which \(program.purpose)", state: isThere ? "there" : "missing",
                 remedy: isThere ? "" : "apt-get install \(program.package)")
         }
+        let hasLibvirt = Files.exists("/usr/sbin/libvirtd")
+        found.append(
+            Diagnosis(
+                what: "libvirtd, which shows guests to virsh (--hypervisor libvirt)",
+                state: hasLibvirt ? "there" : "missing",
+                remedy: hasLibvirt || settings.hypervisor != .libvirt
+                    ? "" : "apt-get install libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients"))
         let hasKVM = access("/dev/kvm", R_OK | W_OK) == 0
         found.append(
             Diagnosis(

@@ -19,6 +19,8 @@ package struct CloudSettings: Sendable {
     package var mechanism = NetworkMechanism.auto
     /// Which physical networks lead where from this host.
     package var uplinks = Uplinks.usual
+    /// This host's own address for tunnels to other hosts; nil: there are none.
+    package var tunnelAddress: String?
     /// Whether a new cloud gets a network that leads out, and with which addresses; nil: a range that is free here.
     package var makesPublicNetwork = true
     package var publicRange: String?
@@ -55,6 +57,14 @@ package struct CloudSettings: Sendable {
     package var isDatabaseAFile: Bool { !databaseAddress.contains("://") }
     package var policyFolder: String { policy ?? data.policies }
 
+    private static func tunnelAddress(_ text: String?) throws(Failure) -> String? {
+        guard let text, !text.isEmpty else { return nil }
+        guard let address = IPAddress(text) else {
+            throw .invalid("network.tunnel_address must be an address of this host, not \(text).")
+        }
+        return address.description
+    }
+
     /// Each setting with its value and where that comes from. Secrets are not in it.
     package static func describe(file: String?) throws(Failure) -> [Configuration.Line] {
         try DeclaredSettings.configuration(file: file).describe()
@@ -85,6 +95,7 @@ package struct CloudSettings: Sendable {
         settings.identity = IdentitySettings(configuration)
         settings.mechanism = try NetworkMechanism(named: configuration[DeclaredSettings.networkMechanism])
         settings.uplinks = try Uplinks(configuration[DeclaredSettings.networkUplinks])
+        settings.tunnelAddress = try CloudSettings.tunnelAddress(configuration[DeclaredSettings.tunnelAddress])
         settings.makesPublicNetwork = configuration[DeclaredSettings.publicNetwork]
         settings.publicRange = configuration[DeclaredSettings.publicRange]
         settings.isStocked = configuration[DeclaredSettings.stock]
@@ -160,6 +171,8 @@ package enum HypervisorKind: String, Sendable, CaseIterable {
     case auto
     /// Guests as processes of QEMU.
     case qemu
+    /// The same by libvirt: the machine's, or one of its own.
+    case libvirt
     /// Nodes in memory, for trying things out: no guest is real.
     case simulated
 

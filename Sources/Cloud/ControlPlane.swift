@@ -24,6 +24,8 @@ struct ControlPlane: Sendable {
     let identity: Identity
     let image: ImageService
     let network: Network
+    /// Compute, as the network service asks it.
+    private let serversOfNetworks: Neighbour
     let conductor: Conductor
     let volumes: VolumeControl
     let services: [ServiceAPI]
@@ -66,6 +68,7 @@ struct ControlPlane: Sendable {
         network = Network(database: database, world: world, settings: mechanism.settings(host: settings.networkNode)) {
             change.yield()
         }
+        serversOfNetworks = switchboard.neighbour("compute", asker: "network")
         let placement = Placement(database: database, world: world)
 
         let neighbours = Compute.Neighbours(
@@ -135,7 +138,13 @@ struct ControlPlane: Sendable {
         ]
         if roles.contains(.api) {
             let web = OpenWeb(HTTPClient(on: loops, trust: try? TLSTrust()), names: loops.names)
+            let (network, servers) = (network, serversOfNetworks)
             lives += [
+                {
+                    await network.tellNews(to: servers, identity) {
+                        log.warning("Compute could not be told of addresses that have changed: \($0)")
+                    }
+                },
                 { try await identity.run { log.error("Identity's upkeep: \($0)") } },
                 { await image.run(web) { log.error("An import could not be noted as failed: \($0)") } },
                 {

@@ -91,6 +91,10 @@ enum DeclaredSettings {
     static let networkUplinks = Setting(
         "network.uplinks", .text, default: "public=host",
         "Where physical networks lead from this host: NAME=DEVICE, or NAME=host where the host itself is the way out.")
+    static let tunnelAddress = Setting(
+        "network.tunnel_address", .optionalText, default: nil,
+        "This host's own address at which other hosts reach its tunnels (VXLAN). Without one it has no networks in common "
+            + "with them.")
     static let publicNetwork = Setting(
         "network.public.create", .flag, default: true,
         "Whether a new cloud starts with a network by the name of public that leads out.")
@@ -121,7 +125,7 @@ enum DeclaredSettings {
         adminPassword, tokenLifetime, lockoutAttempts, lockoutDuration, inactivityLimit, passwordHistory,
         passwordMinimumAge,
         passwordLifetime, changeUponFirstUse, passwordPattern, passwordAdvice, allowsRescoping, networkMechanism,
-        networkUplinks, publicNetwork, publicRange, stock, firstImage,
+        networkUplinks, tunnelAddress, publicNetwork, publicRange, stock, firstImage,
     ]
 
     /// What the environment of this process says; variables that are none of these are somebody else's.

@@ -57,6 +57,16 @@ struct NodeRoles: Sendable {
         }
     }
 
+    /// Where an operator's own tools find the guests, if they do.
+    func operatorsView() async -> String? {
+        for host in hosts {
+            if let view = host.hypervisor as? any OperatorsView, let address = try? await view.address() {
+                return address
+            }
+        }
+        return nil
+    }
+
     /// This machine as a host, unless the ground has others.
     private static func hosts(
         _ settings: CloudSettings, _ ground: Ground, _ loops: Loops, _ world: World

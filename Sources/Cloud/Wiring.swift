@@ -76,6 +76,9 @@ package struct Cloud: Sendable {
         switchboard.connect(door)
     }
 
+    /// Where an operator's own tools find the guests, if they do.
+    package func operatorsView() async -> String? { await nodes.operatorsView() }
+
     /// Each service's tables, in a history of its own.
     static let histories: [(service: String, migrations: [Migration])] = [
         (service: "workflow", migrations: [Run.created]),

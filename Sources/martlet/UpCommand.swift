@@ -50,7 +50,10 @@ extension Command {
         try await cloud.prepare()
         for name in cloud.names { Terminal.say("service  \(name)  \(settings.url(of: name))") }
         if !settings.roles.isAll { Terminal.say("roles    \(settings.roles.names)") }
-        if settings.roles.contains(.computeNode) { Terminal.say("servers  \(settings.hypervisor.resolved.rawValue)") }
+        if settings.roles.contains(.computeNode) {
+            let view = await cloud.operatorsView().map { "  virsh -c '\($0)' list" }
+            Terminal.say("servers  \(settings.hypervisor.resolved.rawValue)\(view ?? "")")
+        }
         if settings.roles.contains(.networkNode) { Terminal.say("networks \(cloud.mechanism.rawValue)") }
         try await serve(cloud, settings, started, until: stop)
         Terminal.say("stopped")
