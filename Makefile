@@ -39,7 +39,7 @@ bench: ## measure a release build beside its thresholds (ONLY=regex)
 	@$(RELEASE) -j $$(Scripts/jobs release)
 	@Bench/run $(if $(ONLY),--only '$(ONLY)')
 
-conformance: ## the real clients and suites (SUITE=identity|image|compute|network|volume|smoke|clients|secrets|nonsense|malformed|all, LIST=file)
+conformance: ## the real clients and suites (SUITE=identity|image|compute|network|volume|smoke|clients|secrets|nonsense|malformed|first|life|libvirt|crashes|all, LIST=file)
 	@Scripts/install build run conformance guest
 	@$(RELEASE) -j $$(Scripts/jobs release)
 	@Conformance/run $(if $(LIST),--list '$(LIST)',$(SUITE)) $(if $(RAISE),--raise) $(if $(RECORD),--record)
@@ -59,7 +59,7 @@ install: build ## binary, man page, systemd units and shell completion, under DE
 	@install -D -m 755 .build/release/martlet '$(DESTDIR)$(PREFIX)/bin/martlet'
 	@install -D -m 644 Packaging/martlet.1 '$(DESTDIR)$(PREFIX)/share/man/man1/martlet.1'
 	@install -D -m 644 Packaging/martlet.bash '$(DESTDIR)$(PREFIX)/share/bash-completion/completions/martlet'
-	@for unit in martlet martlet-serve; do \
+	@for unit in martlet martlet-serve martlet@; do \
 	    install -d '$(DESTDIR)$(PREFIX)/lib/systemd/system'; \
 	    sed 's|@PREFIX@|$(PREFIX)|g' Packaging/$$unit.service >'$(DESTDIR)$(PREFIX)/lib/systemd/system/'$$unit.service; \
 	done

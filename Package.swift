@@ -46,6 +46,7 @@ let package = Package(
         library("COpenSSL"),
         library("CSQLite"),
         library("CYAML"),
+        shims("CLibvirt"),
         shims("COpenSSLTLS", linking: "ssl", "crypto"),
         shims("CSystem"),
 
@@ -58,7 +59,8 @@ let package = Package(
         kernel("SQL", "Base", "CMariaDB", "CSQLite", "Trace"),
         kernel("HTTP", "Base", "IO", "COpenSSLTLS"),
         kernel("Policy", "Base", "SQL"),
-        kernel("Bus", "Base", "Trace"),
+        kernel("AMQP", "Base", "IO"),
+        kernel("Bus", "AMQP", "Base", "IO", "Trace"),
         kernel("Workflow", "Base", "SQL", "Trace"),
         kernel("API", "Base", "HTTP", "Policy", "SQL", "Trace"),
 
@@ -71,15 +73,15 @@ let package = Package(
         service("Network", "Bus", "Contracts"),
         service("Placement", "Contracts"),
 
-        agent("ComputeNode", "API", "Bus", "CSystem", "Contracts", "Crypto", "HTTP"),
+        agent("ComputeNode", "API", "Bus", "CLibvirt", "CSystem", "Contracts", "Crypto", "HTTP"),
         agent("VolumeNode", "API", "Bus", "CSystem", "Contracts", "HTTP"),
         agent("NetworkNode", "Bus", "CSystem", "Contracts", "Crypto", "HTTP"),
 
         module(
             "", "Cloud",
             [
-                "API", "Base", "Bus", "Config", "Contracts", "Crypto", "HTTP", "IO", "Policy", "Programs", "SQL",
-                "Trace", "Workflow",
+                "AMQP", "API", "Base", "Bus", "Config", "Contracts", "Crypto", "HTTP", "IO", "Policy", "Programs",
+                "SQL", "Trace", "Workflow",
                 // Every service and every agent, a line each.
                 "BlockStorage",
                 "Compute",
@@ -106,32 +108,37 @@ let package = Package(
             name: "simulate", dependencies: ["Base", "Simulation"], path: "Sources/Tools/simulate",
             swiftSettings: settings),
 
+        // Servers of others that tests start for themselves.
+        .target(name: "TestServers", path: "Tests/TestServers", swiftSettings: settings),
+
         module("", "CloudTesting", ["API", "Base", "HTTP", "Policy", "Trace"]),
 
+        tests("AMQP", "AMQP", "Base", "IO"),
         tests("Base", "Base"),
         tests(
             "BlockStorage", "BlockStorage", "VolumeNode", "CloudTesting", "API", "Base", "Bus", "Contracts", "HTTP",
             "Policy",
             "SQL", "Trace", "Workflow"),
-        tests("Bus", "Bus", "Base"),
-        tests("Cloud", "Cloud", "API", "Base", "HTTP", "Policy", "SQL", "Trace", "Workflow"),
+        tests("Bus", "Bus", "AMQP", "Base", "IO", "TestServers", "Trace"),
+        tests("Cloud", "Cloud", "API", "Base", "HTTP", "IO", "Policy", "SQL", "TestServers", "Trace", "Workflow"),
         tests(
             "Compute", "Compute", "CloudTesting", "API", "Base", "Bus", "Contracts", "HTTP", "Policy", "SQL", "Trace",
             "Workflow"),
-        tests("ComputeNode", "ComputeNode", "IO", "Base"),
+        tests("ComputeNode", "ComputeNode", "CLibvirt", "IO", "Programs", "Base"),
         tests("Config", "Config", "Base"),
         tests("Crypto", "Crypto", "Base"),
         tests("HTTP", "HTTP", "IO", "Base"),
         tests("Identity", "Identity", "CloudTesting", "API", "Base", "Crypto", "HTTP", "Policy", "SQL"),
         tests("Image", "Image", "CloudTesting", "API", "Base", "Crypto", "HTTP", "IO", "SQL"),
         tests("IO", "IO", "Base"),
-        tests("Network", "Network", "CloudTesting", "API", "Base", "HTTP", "SQL"),
+        tests("Network", "Network", "CloudTesting", "API", "Base", "Contracts", "HTTP", "SQL"),
         tests("NetworkNode", "NetworkNode", "Base", "Bus", "Contracts", "HTTP", "IO", "Programs", "Trace"),
         tests("Placement", "Placement", "Contracts", "CloudTesting", "API", "Base", "HTTP", "Policy", "SQL"),
         tests("Policy", "Policy", "SQL", "Base"),
         tests("Programs", "Programs", "Base", "Trace"),
+        tests("Roles", "martlet", "Base", "HTTP", "IO", "TestServers"),
         tests("Simulation", "simulate"),
-        tests("SQL", "SQL", "Base"),
+        tests("SQL", "SQL", "Base", "TestServers"),
         tests("Tidy"),
         tests("VolumeNode", "VolumeNode", "Contracts", "Base"),
         tests("Workflow", "Workflow", "Base", "SQL", "Trace"),

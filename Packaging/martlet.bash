@@ -4,6 +4,7 @@ _martlet() {
     case $before in
     --data | --config) mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
     --hypervisor) mapfile -t COMPREPLY < <(compgen -W "auto qemu libvirt simulated" -- "$word"); return ;;
+    --roles) mapfile -t COMPREPLY < <(compgen -W "all api conductor scheduler compute-node network-node volume-node" -- "$word"); return ;;
     --output) mapfile -t COMPREPLY < <(compgen -W "table json" -- "$word"); return ;;
     esac
     if [ "$COMP_CWORD" -eq 1 ]; then

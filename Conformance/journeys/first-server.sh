@@ -118,6 +118,8 @@ a_second_server_with_a_config_drive() {
     local address
     ask server show second
     address=$(jq -r '.addresses.home[0]' "$answer")
+    # What is on the drive is read without a network, which may come later.
+    console_says 60 second "dhcp eth0 $address"
     on_guest "$(floating first)" ping -c 2 "$address" >/dev/null || { echo "# first does not reach second at $address"; exit 1; }
 }
 

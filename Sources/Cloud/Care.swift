@@ -1,3 +1,4 @@
+import AMQP
 package import Base
 import Crypto
 import Glibc
@@ -44,15 +45,23 @@ extension Care {
 
     package func status() async throws(Failure) -> [Finding] {
         var findings: [Finding] = []
-        guard Files.exists(settings.data.path + "/clouds.yaml") else {
+        guard !settings.roles.isAll || Files.exists(settings.data.path + "/clouds.yaml") else {
             throw .notFound("cloud", settings.data.path)
         }
         let holder = settings.data.holder
         findings.append(
             Finding(what: "process", place: settings.data.path, state: holder ?? "not running", isGood: holder != nil))
-        let base = try ClientFiles(settings).address()
         let loops = Loops()
-        let client = HTTPClient(on: loops, trust: nil)
+        findings += await shared(loops)
+        let client = HTTPClient(on: loops, trust: try? TLSTrust())
+        guard settings.roles.contains(.api) else {
+            let url = (settings.gatewayAddress ?? "") + "/healthcheck"
+            let state = await Care.ask(url, client)
+            findings.append(Finding(what: "APIs", place: url, state: state ?? "answer", isGood: state == nil))
+            await loops.stop()
+            return findings
+        }
+        let base = try ClientFiles(settings).address()
         for entry in Cloud.listed {
             let url = base + "/" + entry.service + entry.path + (entry.path.isEmpty ? "/" : "")
             let state = await Care.ask(url, client)
@@ -60,6 +69,46 @@ extension Care {
         }
         await loops.stop()
         return findings
+    }
+
+    /// What several processes share, as far as this one is told of it: the database and the broker.
+    private func shared(_ loops: Loops) async -> [Finding] {
+        var findings: [Finding] = []
+        if !settings.isDatabaseAFile, settings.roles.haveDatabase {
+            let state: String?
+            do throws(Failure) {
+                try await withDatabase { database throws(Failure) in
+                    try await database.read { _ = try $0.exists("SELECT 1") }
+                }
+                state = nil
+            } catch { state = error.message }
+            let place = (try? MySQLAddress(url: settings.databaseAddress))?.place ?? ""
+            findings.append(
+                Finding(what: "database", place: place, state: state ?? "answers", isGood: state == nil))
+        }
+        if let bus = settings.bus {
+            do throws(Failure) {
+                let address = try AMQPAddress(bus)
+                findings.append(await Care.broker(address, loops))
+            } catch {
+                findings.append(Finding(what: "broker", place: "", state: error.message, isGood: false))
+            }
+        }
+        return findings
+    }
+
+    private static func broker(_ address: AMQPAddress, _ loops: Loops) async -> Finding {
+        let place = address.description
+        do throws(Failure) {
+            let trust = address.isEncrypted ? try TLSTrust(authorities: address.authorities) : nil
+            let connection = try await AMQPConnection.open(
+                address, on: loops, name: "martlet status", trust: trust, by: .after(.seconds(5)))
+            let (product, version) = (await connection.product, await connection.version)
+            // It is let go of without a word: there was none to say.
+            return Finding(what: "broker", place: place, state: "answers: \(product) \(version)", isGood: true)
+        } catch {
+            return Finding(what: "broker", place: place, state: error.message, isGood: false)
+        }
     }
 
     /// What is wrong; nil when it answers.
@@ -86,7 +135,7 @@ extension Care {
         package let remedy: String
     }
 
-    package func diagnosis() throws(Failure) -> [Diagnosis] {
+    package func diagnosis() async throws(Failure) -> [Diagnosis] {
         let programs: [(name: String, purpose: String, package: String)] = [
             ("qemu-system-x86_64", "runs guests", "qemu-system-x86"),
             ("qemu-img", "makes and converts disks", "qemu-utils"),
@@ -102,6 +151,13 @@ extension Care {
                 what: "\(program.name), which \(program.purpose)", state: isThere ? "there" : "missing",
                 remedy: isThere ? "" : "apt-get install \(program.package)")
         }
+        let hasLibvirt = Files.exists("/usr/sbin/libvirtd")
+        found.append(
+            Diagnosis(
+                what: "libvirtd, which shows guests to virsh (--hypervisor libvirt)",
+                state: hasLibvirt ? "there" : "missing",
+                remedy: hasLibvirt || settings.hypervisor != .libvirt
+                    ? "" : "apt-get install libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients"))
         let hasKVM = access("/dev/kvm", R_OK | W_OK) == 0
         found.append(
             Diagnosis(
@@ -114,6 +170,13 @@ extension Care {
                 what: "the rights to make networks", state: geteuid() == 0 ? "there" : "missing",
                 remedy: geteuid() == 0 ? "" : "run as root, or go on with simulated networks"))
         found.append(room())
+        let loops = Loops()
+        found += await shared(loops).map { finding in
+            Diagnosis(
+                what: "the \(finding.what) at \(finding.place)", state: finding.isGood ? "there" : "missing",
+                remedy: finding.isGood ? "" : "see that it runs and lets this machine in: \(finding.state)")
+        }
+        await loops.stop()
         return found
     }
 

@@ -19,6 +19,8 @@ package struct CloudSettings: Sendable {
     package var mechanism = NetworkMechanism.auto
     /// Which physical networks lead where from this host.
     package var uplinks = Uplinks.usual
+    /// This host's own address for tunnels to other hosts; nil: there are none.
+    package var tunnelAddress: String?
     /// Whether a new cloud gets a network that leads out, and with which addresses; nil: a range that is free here.
     package var makesPublicNetwork = true
     package var publicRange: String?
@@ -37,9 +39,31 @@ package struct CloudSettings: Sendable {
 
     package init(data: DataDirectory = .usual) { self.data = data }
 
+    /// What this process does.
+    package var roles = Set(Role.allCases)
+    /// `amqp://…`; nil: messages stay in this process.
+    package var bus: String?
+    /// Where spans are collected, if they are: `http://collector:4318`.
+    package var spanCollector: String?
+    /// Where the APIs are, for those who have none themselves and for the catalog.
+    package var gatewayAddress: String?
+    /// What this machine is called in the cloud, if not as it calls itself.
+    package var node: String?
+    /// The node that has the networks' routers and address servers; this one if nil.
+    package var networkNodeName: String?
+
     package var databaseAddress: String { database ?? data.database }
+    package var networkNode: String { networkNodeName ?? nodeName }
     package var isDatabaseAFile: Bool { !databaseAddress.contains("://") }
     package var policyFolder: String { policy ?? data.policies }
+
+    private static func tunnelAddress(_ text: String?) throws(Failure) -> String? {
+        guard let text, !text.isEmpty else { return nil }
+        guard let address = IPAddress(text) else {
+            throw .invalid("network.tunnel_address must be an address of this host, not \(text).")
+        }
+        return address.description
+    }
 
     /// Each setting with its value and where that comes from. Secrets are not in it.
     package static func describe(file: String?) throws(Failure) -> [Configuration.Line] {
@@ -54,6 +78,12 @@ package struct CloudSettings: Sendable {
         let named = configuration[DeclaredSettings.data].map { DataDirectory($0) }
         var settings = CloudSettings(data: data ?? named ?? .usual)
         settings.database = configuration[DeclaredSettings.database]
+        settings.roles = try Role.named(configuration[DeclaredSettings.roles])
+        settings.spanCollector = configuration[DeclaredSettings.spanCollector]
+        settings.bus = configuration[DeclaredSettings.bus]
+        settings.gatewayAddress = configuration[DeclaredSettings.gatewayAddress]
+        settings.node = configuration[DeclaredSettings.node]
+        settings.networkNodeName = configuration[DeclaredSettings.networkNode]
         settings.policy = configuration[DeclaredSettings.policy]
         settings.origins = configuration[DeclaredSettings.origins]
         settings.listen = configuration[DeclaredSettings.listen]
@@ -65,6 +95,7 @@ package struct CloudSettings: Sendable {
         settings.identity = IdentitySettings(configuration)
         settings.mechanism = try NetworkMechanism(named: configuration[DeclaredSettings.networkMechanism])
         settings.uplinks = try Uplinks(configuration[DeclaredSettings.networkUplinks])
+        settings.tunnelAddress = try CloudSettings.tunnelAddress(configuration[DeclaredSettings.tunnelAddress])
         settings.makesPublicNetwork = configuration[DeclaredSettings.publicNetwork]
         settings.publicRange = configuration[DeclaredSettings.publicRange]
         settings.isStocked = configuration[DeclaredSettings.stock]
@@ -92,6 +123,7 @@ package struct CloudSettings: Sendable {
 
     /// What the machine is called as a compute node.
     package var nodeName: String {
+        if let node { return node }
         var name = [CChar](repeating: 0, count: 256)
         guard gethostname(&name, name.count - 1) == 0 else { return "localhost" }
         return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
@@ -103,7 +135,26 @@ package struct CloudSettings: Sendable {
         return [nodeName] + (2...nodes).map { "\(nodeName)-\($0)" }
     }
 
-    package func url(of service: String) -> String { "http://\(host):\(gateway)/\(service)" }
+    package func url(of service: String) -> String {
+        var base = gatewayAddress ?? "http://\(host):\(gateway)"
+        while base.hasSuffix("/") { base.removeLast() }
+        return base + "/" + service
+    }
+
+    /// Several processes need what they share.
+    package func checkRoles() throws(Failure) {
+        guard !roles.isAll else { return }
+        guard bus != nil else {
+            throw .invalid("A process that is not all of a cloud needs the setting bus: amqp://user:password@host.")
+        }
+        guard !roles.haveDatabase || !isDatabaseAFile else {
+            throw .invalid(
+                "A process that is not all of a cloud needs the setting database: mysql://user:password@host/name.")
+        }
+        guard roles.contains(.api) || gatewayAddress != nil else {
+            throw .invalid("A process without the role api needs the setting gateway: http://host:port of one with it.")
+        }
+    }
 }
 
 /// How long simulated guests take for what they do.
@@ -120,6 +171,8 @@ package enum HypervisorKind: String, Sendable, CaseIterable {
     case auto
     /// Guests as processes of QEMU.
     case qemu
+    /// The same by libvirt: the machine's, or one of its own.
+    case libvirt
     /// Nodes in memory, for trying things out: no guest is real.
     case simulated
 

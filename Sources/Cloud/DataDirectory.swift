@@ -23,6 +23,7 @@ package struct DataDirectory: Sendable {
     package var imageCache: String { path + "/cache" }
     package var networks: String { path + "/networks" }
     package var servers: String { path + "/servers" }
+    package var libvirt: String { path + "/libvirt" }
     package var policies: String { path + "/policy" }
     private var lock: String { path + "/lock" }
 

@@ -17,6 +17,25 @@ enum DeclaredSettings {
         "database", .optionalText, default: nil,
         "Where the tables are: mysql://user:password@host/name, or a file; one in the folder where nothing is said.",
         secrecy: .passwordInURL)
+    static let roles = Setting(
+        "roles", .list, default: ["all"],
+        "What this process does: \(Role.allCases.map(\.rawValue).joined(separator: ", ")), or all.")
+    static let bus = Setting(
+        "bus", .optionalText, default: nil,
+        "The broker between the processes of a cloud: amqp://user:password@host, or amqps://. One process needs none.",
+        secrecy: .passwordInURL)
+    static let spanCollector = Setting(
+        "trace.otlp", .optionalText, default: nil,
+        "A collector of spans that takes OTLP's JSON: http://collector:4318. What it doesn't take in time is dropped.")
+    static let gatewayAddress = Setting(
+        "gateway", .optionalText, default: nil,
+        "Where the APIs are reached, as the catalog names them and processes without one ask them: http://host:port.")
+    static let node = Setting(
+        "node", .optionalText, default: nil,
+        "What this machine is called in the cloud; its own name if nothing is said.")
+    static let networkNode = Setting(
+        "network.node", .optionalText, default: nil,
+        "The node that has the networks' routers and address servers; this one if nothing is said.")
     static let policy = Setting(
         "policy", .optionalText, default: nil,
         "A folder with policy files, one for each service: identity.yaml. Usually `policy` in the cloud's own folder.")
@@ -72,6 +91,10 @@ enum DeclaredSettings {
     static let networkUplinks = Setting(
         "network.uplinks", .text, default: "public=host",
         "Where physical networks lead from this host: NAME=DEVICE, or NAME=host where the host itself is the way out.")
+    static let tunnelAddress = Setting(
+        "network.tunnel_address", .optionalText, default: nil,
+        "This host's own address at which other hosts reach its tunnels (VXLAN). Without one it has no networks in common "
+            + "with them.")
     static let publicNetwork = Setting(
         "network.public.create", .flag, default: true,
         "Whether a new cloud starts with a network by the name of public that leads out.")
@@ -95,12 +118,14 @@ enum DeclaredSettings {
         "The disk, in qcow2, that becomes a new cloud's first image. Usually the one that Guest/make-guest made.")
 
     static let all: [any AnySetting] = [
-        data, database, policy, origins, listen, port, region, hypervisor,
+        data, database, roles, bus, spanCollector, gatewayAddress, node, networkNode, policy, origins, listen, port,
+        region,
+        hypervisor,
         scheduler, skippedFilters, simulatedPace,
         adminPassword, tokenLifetime, lockoutAttempts, lockoutDuration, inactivityLimit, passwordHistory,
         passwordMinimumAge,
         passwordLifetime, changeUponFirstUse, passwordPattern, passwordAdvice, allowsRescoping, networkMechanism,
-        networkUplinks, publicNetwork, publicRange, stock, firstImage,
+        networkUplinks, tunnelAddress, publicNetwork, publicRange, stock, firstImage,
     ]
 
     /// What the environment of this process says; variables that are none of these are somebody else's.

@@ -9,6 +9,11 @@ enum Hypervisors {
     {
         switch settings.hypervisor.resolved {
         case .qemu: [try await QEMUHypervisor(folder: settings.data.servers, loops: loops, world: world)]
+        case .libvirt:
+            [
+                try await LibvirtHypervisor(
+                    folder: settings.data.servers, daemon: settings.data.libvirt, world: world)
+            ]
         case .auto, .simulated:
             settings.nodeNames.map { name in
                 SimulatedHypervisor(
@@ -30,6 +35,9 @@ enum Hypervisors {
 }
 
 extension HypervisorKind {
+    /// Guests are real, and so has to be what they are plugged into.
+    var isReal: Bool { resolved != .simulated }
+
     /// What `auto` comes to on this machine.
     package var resolved: HypervisorKind {
         guard self == .auto else { return self }

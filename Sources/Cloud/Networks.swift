@@ -24,7 +24,7 @@ package enum NetworkMechanism: String, Sendable, CaseIterable {
     /// What `auto` comes to on this machine.
     func resolved(for hypervisor: HypervisorKind) async -> NetworkMechanism {
         guard self == .auto else { return self }
-        guard hypervisor.resolved == .qemu, geteuid() == 0 else { return .simulated }
+        guard hypervisor.isReal, geteuid() == 0 else { return .simulated }
         return await LinuxBridges.areUsable() ? .linuxbridge : .simulated
     }
 
@@ -39,7 +39,7 @@ package enum NetworkMechanism: String, Sendable, CaseIterable {
         guard self == .linuxbridge else { return SimulatedWires() }
         return LinuxBridges(
             host: settings.nodeName, folder: settings.data.networks, cloud: settings.data.path,
-            uplinks: settings.uplinks.leads, door: door, world: world, log: log)
+            uplinks: settings.uplinks.leads, end: settings.tunnelAddress, door: door, world: world, log: log)
     }
 
     /// The addresses of a new cloud's way out. Those for documentation (RFC 5737) mean nothing anywhere else; another

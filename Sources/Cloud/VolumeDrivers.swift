@@ -5,7 +5,7 @@ import VolumeNode
 enum VolumeDrivers {
     static func make(_ settings: CloudSettings) throws(Failure) -> any VolumeDriver {
         switch settings.hypervisor.resolved {
-        case .qemu: try FileDriver(folder: settings.data.volumes, address: settings.host)
+        case .qemu, .libvirt: try FileDriver(folder: settings.data.volumes, address: settings.host)
         case .auto, .simulated: try SimulatedDriver(folder: settings.data.volumes + "/simulated")
         }
     }

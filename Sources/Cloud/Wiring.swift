@@ -1,9 +1,7 @@
 import API
 package import Base
 import BlockStorage
-import Bus
 import Compute
-import ComputeNode
 import Contracts
 import Crypto
 package import HTTP
@@ -11,37 +9,28 @@ import IO
 import Identity
 import Image
 import Network
-import NetworkNode
 import Placement
+import Policy
 import SQL
 package import Trace
-import VolumeNode
 import Workflow
 
-/// A whole cloud in one process: every service, what stands behind each contract, and the door to them.
+/// A cloud, or the part of one that this process is: by its roles what has the database (`ControlPlane`), what runs on
+/// nodes (`NodeRoles`), what carries messages between them (`Carrier`), and the door to it all.
 ///
-/// This is the one place that names everything. A service is a few lines in `init`, a line in `services` and one in
-/// `listed`.
+/// These four are the one place that names everything. A service stands in `ControlPlane`, and has its line in
+/// `histories` and in `listed`.
 package struct Cloud: Sendable {
     package let settings: CloudSettings
-    private let database: Database
-    private let identity: Identity
-    private let image: ImageService
-    private let network: Network
-    private let conductor: Conductor
-    private let volumes: VolumeControl
-    private let volumeNode: VolumeNode
-    private let nodes: [ComputeNode]
-    private let networkNodes: [NetworkNode]
-    private let metadata: MetadataDoor
-    /// Whenever what hosts' networks are to be may have changed.
-    private let networkChanges: AsyncStream<Void>
+    private let carrier: Carrier
+    /// Nil where there are only nodes.
+    private let plane: ControlPlane?
+    private let nodes: NodeRoles
     /// What makes networks real here: `linuxbridge` or `simulated`.
     package let mechanism: NetworkMechanism
-    private let bus: LocalBus
-    private let hosts: [Ground.Host]
     private let loops = Loops()
     private let door: Door
+    private let export: SpanExport?
     let services: [ServiceAPI]
     private let world: World
     private let log: Log
@@ -49,90 +38,46 @@ package struct Cloud: Sendable {
     package init(
         _ settings: CloudSettings, on ground: Ground = .machine, world: World = World(), log: Log
     ) async throws(Failure) {
+        try settings.checkRoles()
         self.settings = settings
         self.world = world
         self.log = log
-        database = try ground.database(settings.databaseAddress)
-        bus = LocalBus(clock: world.clock)
-        let messages = ground.bus(bus, world)
-        try await Cloud.migrate(database, at: world.now)
-        let switchboard = Switchboard(ground.road)
-
-        identity = Identity(
-            database: database, world: world, keys: try Cloud.keys(settings.data.tokenKeys, world),
-            credentialKeys: try Cloud.keys(settings.data.credentialKeys, world), settings: settings.identity)
-        image = ImageService(
-            database: database, world: world,
-            store: try FileStore(
-                folder: settings.data.images, pool: Pool(name: "image files", threads: 4), chance: world.chance))
+        let roles = settings.roles
+        carrier = try Carrier(settings, ground, loops, world, log)
         mechanism = ground.hosts == nil ? await settings.mechanism.resolved(for: settings.hypervisor) : .simulated
-        let (changes, change) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-        networkChanges = changes
-        network = Network(database: database, world: world, settings: mechanism.settings(host: settings.nodeName)) {
-            change.yield()
-        }
-        let placement = Placement(database: database, world: world)
+        // Who has the APIs asks them through its own door.
+        let elsewhere = roles.contains(.api) ? nil : settings.gatewayAddress
+        let switchboard = Switchboard(
+            ground.road,
+            elsewhere: try elsewhere.map { [loops] address throws(Failure) in
+                try Gateway(address, on: loops)
+            })
+        plane =
+            roles.haveDatabase
+            ? try await ControlPlane(
+                settings, on: ground, carrier, switchboard, loops, mechanism: mechanism, world: world, log: log) : nil
+        let identity = roles.contains(.api) ? plane?.identity : nil
+        nodes = try await NodeRoles(
+            settings, on: ground, carrier.bus, switchboard, loops, mechanism: mechanism,
+            tokens: identity ?? RemoteTokens(bus: carrier.bus), world: world, log: log)
 
-        let neighbours = Compute.Neighbours(
-            identity: switchboard.neighbour("identity", asker: "compute-api"),
-            image: switchboard.neighbour("image", asker: "compute-api"),
-            network: switchboard.neighbour("network", asker: "compute-api"),
-            volume: switchboard.neighbour("volume", asker: "compute-api"),
-            placement: switchboard.neighbour("placement", asker: "scheduler"))
-        conductor = Conductor(
-            database: database, world: world, log: log, bus: messages, neighbours: neighbours, tokens: identity,
-            settings: settings.compute, name: "conductor", fault: ground.fault)
-        let compute = Compute(
-            database: database, world: world, bus: messages, runner: conductor.runner, neighbours: neighbours,
-            tokens: identity, settings: settings.compute)
-        hosts = try await Cloud.hosts(settings, ground, loops, world)
-        nodes = hosts.map { [identity] host in
-            ComputeNode(
-                host: host.name, hypervisor: host.hypervisor, bus: messages,
-                image: switchboard.neighbour("image", asker: "compute-node"),
-                network: switchboard.neighbour("network", asker: "compute-node"),
-                volume: switchboard.neighbour("volume", asker: "compute-node"), tokens: identity,
-                cache: settings.data.imageCache, world: world, log: log)
+        export = try settings.spanCollector.map { [loops] address throws(Failure) in
+            try SpanExport(address, host: settings.nodeName, on: loops, world: world)
         }
 
-        metadata = MetadataDoor(bus: messages, loops: loops, world: world)
-        let wires = mechanism.wires(settings, metadata, world: world, log: log)
-        networkNodes = hosts.map { host in
-            NetworkNode(host: host.name, bus: messages, wires: wires, world: world, log: log)
-        }
-
-        volumes = VolumeControl(
-            host: settings.nodeName, database: database, world: world, log: log, bus: messages,
-            neighbours: BlockStorage.Neighbours(
-                image: switchboard.neighbour("image", asker: "volume-control"),
-                compute: switchboard.neighbour("compute", asker: "volume-control")), tokens: identity,
-            fault: ground.fault)
-        let volumeDriver: any VolumeDriver
-        if let given = ground.volumes { volumeDriver = given } else { volumeDriver = try VolumeDrivers.make(settings) }
-        volumeNode = VolumeNode(
-            host: settings.nodeName, driver: volumeDriver, bus: messages,
-            image: switchboard.neighbour("image", asker: "volume-node"), tokens: identity, world: world, log: log)
-        let blockStorage = BlockStorage(volumes)
-
-        let consoles = ConsoleProxy(database: database, world: world, bus: messages, loops: loops)
-        services = [identity.api, image.api, network.api, placement.api, compute.api, blockStorage.api, consoles.api]
+        services = roles.contains(.api) ? plane?.services ?? [] : []
         let policies = try PolicyFiles(folder: settings.policyFolder).read(for: services)
-        let (gauges, trail) = (Gauges(database: database), try AuditLog(settings.data.auditLog))
+        let trail = try AuditLog(settings.data.auditLog)
+        let gauges = Gauges(database: plane?.database, carrier: carrier)
         door = try Door(
-            services, gateway: settings.gateway, overrides: policies, authenticator: identity, world: world, log: log,
-            origins: CrossOrigin(settings.origins), gauges: { await gauges.read() },
-            audit: { trail.note($0) })
+            services, gateway: settings.gateway, overrides: policies, authenticator: identity ?? Nobody(), world: world,
+            log: log, origins: CrossOrigin(settings.origins), gauges: { await gauges.read() },
+            audit: { trail.note($0) }, told: services.isEmpty ? nil : plane?.told)
         switchboard.connect(door)
     }
 
-    /// This machine as a host, unless the ground has others.
-    private static func hosts(
-        _ settings: CloudSettings, _ ground: Ground, _ loops: Loops, _ world: World
-    ) async throws(Failure) -> [Ground.Host] {
-        if let hosts = ground.hosts { return hosts }
-        let hypervisors = try await Hypervisors.make(settings, loops, world)
-        return zip(settings.nodeNames, hypervisors).map { Ground.Host(name: $0, hypervisor: $1) }
-    }
+    /// Where an operator's own tools find the guests, if they do.
+    package func operatorsView() async -> String? { await nodes.operatorsView() }
 
     /// Each service's tables, in a history of its own.
     static let histories: [(service: String, migrations: [Migration])] = [
@@ -147,13 +92,6 @@ package struct Cloud: Sendable {
 
     static func migrate(_ database: Database, at now: Moment) async throws(Failure) {
         for history in histories { try await database.migrate(history.service, history.migrations, at: now) }
-    }
-
-    /// The keys in a folder, which are made when there are none yet.
-    private static func keys(_ path: String, _ world: World) throws(Failure) -> KeyRing {
-        let keys = KeyRepository(path: path)
-        if !Files.exists(path) { try keys.create(chance: world.chance) }
-        return try KeyRing(keys)
     }
 
     /// What the catalog names.
@@ -175,13 +113,23 @@ package struct Cloud: Sendable {
     /// Lets go of everything without ever having run.
     func abandon() async {
         await loops.stop()
-        await database.close()
+        await plane?.database.close()
     }
 
     /// Fills a new cloud with what it starts with, and brings an older one up to date.
     package func prepare() async throws(Failure) {
+        var isNew = false
+        if settings.roles.contains(.api), let plane { isNew = try await found(plane) }
+        try await plane?.serve()
+        await nodes.serve(reporting: carrier.isAtHand && settings.roles.isAll)
+        if isNew, settings.isStocked, let identity = plane?.identity { await stock(identity) }
+    }
+
+    /// - Returns: whether the cloud is new.
+    private func found(_ plane: ControlPlane) async throws(Failure) -> Bool {
+        let identity = plane.identity
         try await identity.start()
-        try await image.start()
+        try await plane.image.start()
         let isNew = try await !identity.isBootstrapped()
         let passwords = isNew ? firstPasswords() : nil
         try await identity.bootstrap(
@@ -192,28 +140,13 @@ package struct Cloud: Sendable {
                 }))
         try ClientFiles(settings).write(passwords)
         if isNew, settings.makesPublicNetwork, let project = try await identity.adminProject() {
-            try await network.bootstrap(project: project, range: try await mechanism.publicRange(settings))
+            try await plane.network.bootstrap(project: project, range: try await mechanism.publicRange(settings))
         }
-        network.serve(bus)
-        for node in networkNodes {
-            node.serve()
-            await node.converge()
-        }
-        conductor.serve()
-        for node in nodes {
-            node.serve()
-            do throws(Failure) { try await node.report() } catch { log.warning("A node could not report: \(error)") }
-        }
-        try await volumes.start()
-        volumeNode.serve()
-        do throws(Failure) { try await volumeNode.report() } catch {
-            log.warning("A volume node could not report: \(error)")
-        }
-        if isNew, settings.isStocked { await stock() }
+        return isNew
     }
 
     /// A cloud with empty shelves is one, too.
-    private func stock() async {
+    private func stock(_ identity: Identity) async {
         do throws(Failure) {
             guard let token = try await identity.adminToken() else { return }
             try await Stock(respond: { [door] in await door.respond(to: $0) }, token: token).fill(
@@ -237,9 +170,11 @@ package struct Cloud: Sendable {
     package func run(ready: @escaping @Sendable ([String]) -> Void) async throws(Failure) {
         let server = try HTTPServer(on: loops, listeners: listeners) { [door] in await door.respond(to: $0) }
         ready(server.addresses.map(\.description))
-        let failure = await Cloud.untilOneEnds(lives + [{ try await server.run() }])
+        // Where nothing listens there is nothing to serve, and that is no reason to end.
+        let serving: [@Sendable () async throws -> Void] = listeners.isEmpty ? [] : [{ try await server.run() }]
+        let failure = await Cloud.untilOneEnds(lives + serving)
         await loops.stop()
-        await database.close()
+        await plane?.database.close()
         if let failure, failure.kind != .unavailable { throw failure }
     }
 
@@ -250,23 +185,9 @@ package struct Cloud: Sendable {
 
     /// What runs for as long as the cloud does.
     private var lives: [@Sendable () async throws -> Void] {
-        let (identity, image, conductor, bus, log) = (identity, image, conductor, bus, log)
-        let (metadata, networkChanges) = (metadata, networkChanges)
-        let (volumes, volumeNode) = (volumes, volumeNode)
-        let web = OpenWeb(HTTPClient(on: loops, trust: try? TLSTrust()), names: loops.names)
-        var lives: [@Sendable () async throws -> Void] = [
-            { try await identity.run { log.error("Identity's upkeep: \($0)") } },
-            { await image.run(web) { log.error("An import could not be noted as failed: \($0)") } },
-            { try await conductor.runner.run() },
-            { try await volumes.run() },
-            { try await volumeNode.run() },
-            { await metadata.run() },
-            { for await _ in networkChanges { try? await bus.fanout(NetworkMessages.changed, Nothing()) } },
-            { await bus.run() },
-        ]
-        for node in nodes { lives.append { try await node.run() } }
-        for node in networkNodes { lives.append { try await node.run() } }
-        for host in hosts { lives.append { try await Cloud.watch(host.hypervisor) } }
+        let (carrier, export, log) = (carrier, export, log)
+        var lives = (plane?.lives(loops) ?? []) + nodes.lives + [{ await carrier.run() }]
+        if let export { lives.append { await export.run { log.warning("Spans are dropped: \($0.message)") } } }
         return lives
     }
 
@@ -281,12 +202,6 @@ package struct Cloud: Sendable {
         }
     }
 
-    /// Guests that change by themselves are noticed where the driver can tell.
-    private static func watch(_ hypervisor: any Hypervisor) async throws {
-        if let telling = hypervisor as? any GuestEvents { return try await telling.run() }
-        while !Task.isCancelled { try await Task.sleep(for: .seconds(3_600)) }
-    }
-
     /// How something ended that runs for ever.
     private static func ending(_ body: @Sendable () async throws -> Void) async -> Failure? {
         do {
@@ -297,8 +212,17 @@ package struct Cloud: Sendable {
         }
     }
 
+    /// A process without APIs listens only where it is told to, to say how it is.
     private var listeners: [HTTPServer.Listen] {
-        let ports = settings.port.map { [$0] } ?? [settings.gateway] + services.map(\.port)
+        let own = services.isEmpty ? [] : [settings.gateway] + services.map(\.port)
+        let ports = settings.port.map { [$0] } ?? own
         return ports.map { HTTPServer.Listen(.tcp(host: settings.listen, port: $0)) }
+    }
+}
+
+/// Where there are no APIs nobody is let in.
+private struct Nobody: Authenticator {
+    func caller(token: String, evenIfExpired: Bool) async throws(Failure) -> Caller {
+        throw Failure(.unauthenticated, "There is no API here.")
     }
 }

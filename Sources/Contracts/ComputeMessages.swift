@@ -10,6 +10,9 @@ package enum ComputeMessages {
     package static let describe = Message<ServerReference, ServerDescription>(
         topic: "conductor", name: "describe the server")
     package static let built = Message<BuildReport, Nothing>(topic: "conductor", name: "say that the server is built")
+    /// The same, to all conductors: the one that waits for it is among them.
+    package static let builtSomewhere = Message<BuildReport, Nothing>(
+        topic: "conductor", name: "say that a server is built")
     package static let heartbeat = Message<NodeReport, Nothing>(topic: "conductor", name: "report the node")
 
     // To a compute node.

@@ -60,6 +60,8 @@ package struct WireNetwork: JSONCoded, Equatable {
     package let mtu: Int
     package let isExternal: Bool
     package var subnets: [WireSubnet]
+    /// The other hosts that it has ports on, where it is carried by tunnels.
+    package var peers: [WirePeer] = []
 
     package init(
         id: String, type: String, physical: String?, number: Int?, mtu: Int, isExternal: Bool, subnets: [WireSubnet]
@@ -81,14 +83,53 @@ package struct WireNetwork: JSONCoded, Equatable {
         mtu = try json.number("mtu")
         isExternal = try json.flag("external")
         subnets = try json.list("subnets", of: WireSubnet.init)
+        peers = try json.list("peers", of: WirePeer.init)
     }
 
     package var json: JSON {
         [
             "id": .string(id), "type": .string(type), "physical": JSON(physical), "number": JSON(number),
             "mtu": JSON(mtu), "external": .bool(isExternal), "subnets": JSON(list: subnets),
+            "peers": JSON(list: peers),
         ]
     }
+}
+
+/// Another host that a network has ports on.
+package struct WirePeer: JSONCoded, Hashable {
+    /// Who is there: known beforehand, so that nobody has to be looked for by asking everybody.
+    package struct Port: JSONCoded, Hashable {
+        package let mac: String
+        package let addresses: [String]
+
+        package init(mac: String, addresses: [String]) {
+            self.mac = mac
+            self.addresses = addresses
+        }
+
+        package init(_ json: JSON) throws(Failure) {
+            mac = try json.text("mac")
+            addresses = json["addresses"]?.array?.compactMap(\.string) ?? []
+        }
+
+        package var json: JSON { ["mac": .string(mac), "addresses": JSON(addresses)] }
+    }
+
+    /// Where the host's end of tunnels is.
+    package let tunnel: String
+    package var ports: [Port]
+
+    package init(tunnel: String, ports: [Port]) {
+        self.tunnel = tunnel
+        self.ports = ports
+    }
+
+    package init(_ json: JSON) throws(Failure) {
+        tunnel = try json.text("tunnel")
+        ports = try json.list("ports", of: Port.init)
+    }
+
+    package var json: JSON { ["tunnel": .string(tunnel), "ports": JSON(list: ports)] }
 }
 
 package struct WireRoute: JSONCoded, Hashable {
@@ -421,10 +462,12 @@ package struct WireRouter: JSONCoded, Equatable {
     package let routes: [WireRoute]
     package var floating: [Floating]
     package var forwardings: [Forwarding]
+    /// IPv6 addresses inside that it answers for outside.
+    package var proxied: [String]
 
     package init(
         id: String, isUp: Bool, hidesInside: Bool, routes: [WireRoute], floating: [Floating],
-        forwardings: [Forwarding] = []
+        forwardings: [Forwarding] = [], proxied: [String] = []
     ) {
         self.id = id
         self.isUp = isUp
@@ -432,6 +475,7 @@ package struct WireRouter: JSONCoded, Equatable {
         self.routes = routes
         self.floating = floating
         self.forwardings = forwardings
+        self.proxied = proxied
     }
 
     package init(_ json: JSON) throws(Failure) {
@@ -441,12 +485,13 @@ package struct WireRouter: JSONCoded, Equatable {
         routes = try json.list("routes", of: WireRoute.init)
         floating = try json.list("floating", of: Floating.init)
         forwardings = try json.list("forwardings", of: Forwarding.init)
+        proxied = json["proxied"]?.array?.compactMap(\.string) ?? []
     }
 
     package var json: JSON {
         [
             "id": .string(id), "up": .bool(isUp), "snat": .bool(hidesInside), "routes": JSON(list: routes),
-            "floating": JSON(list: floating), "forwardings": JSON(list: forwardings),
+            "floating": JSON(list: floating), "forwardings": JSON(list: forwardings), "proxied": JSON(proxied),
         ]
     }
 }

@@ -19,7 +19,8 @@ extension Command {
         options: [data, config, Table.option],
         run: { arguments throws(Failure) in
             var table = Table(headings: ["what", "state", "remedy"])
-            table.rows = try Care(try CloudSettings.read(arguments)).diagnosis().map { [$0.what, $0.state, $0.remedy] }
+            let diagnosis = try await Care(try CloudSettings.read(arguments)).diagnosis()
+            table.rows = diagnosis.map { [$0.what, $0.state, $0.remedy] }
             try table.print(arguments)
         })
 

@@ -7,7 +7,7 @@ extension Command {
         name: "trace", summary: "Show how a server came to be, or what a request did, step by step",
         words: ["ID"],
         options: [
-            data,
+            data, config,
             Option(
                 name: "view", value: "29|18|6",
                 summary: "tell a boot in the notes' 29 steps, in 18 of four phases, or in six; without it, every span"),
@@ -19,8 +19,7 @@ extension Command {
         guard let subject = arguments[0] else {
             throw .invalid("Whose trace? A server's id, or a request's (req-…).")
         }
-        let data = arguments["data"].map { DataDirectory($0) } ?? .usual
-        let spans = try await Cloud.spans(about: subject, in: data)
+        let spans = try await Cloud.spans(about: subject, try CloudSettings.read(arguments))
         guard !spans.isEmpty else { throw .notFound("trace", subject) }
         guard let wish = arguments["view"] else {
             return arguments["json"] == nil ? say(spans) : print(json(spans))

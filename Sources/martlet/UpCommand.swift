@@ -10,7 +10,11 @@ extension Command {
 
     static let serve = Command(
         name: "serve", summary: "The same as a service of the machine: what is set stands in a file",
-        options: [data, config] + ways, run: up)
+        options: [data, config, roles] + ways, run: up)
+
+    private static let roles = Option(
+        name: "roles", value: "ROLES",
+        summary: "what this process does: \(Role.allCases.map(\.rawValue).joined(separator: ",")); all (all)")
 
     private static let ways = [
         Option(name: "listen", value: "ADDRESS", summary: "where to listen (127.0.0.1)"),
@@ -24,6 +28,9 @@ extension Command {
     private static func up(_ arguments: Arguments) async throws(Failure) {
         let started = SystemClock().now
         var settings = try CloudSettings.read(arguments)
+        if let roles = arguments["roles"] {
+            settings.roles = try Role.named(roles.split(separator: ",").map(String.init))
+        }
         if let listen = arguments["listen"] { settings.listen = listen }
         if let port = try arguments.port("port") { settings.port = port }
         if let text = arguments["hypervisor"] { settings.hypervisor = try HypervisorKind(named: text) }
@@ -42,8 +49,12 @@ extension Command {
         let cloud = try await Cloud(settings, log: log)
         try await cloud.prepare()
         for name in cloud.names { Terminal.say("service  \(name)  \(settings.url(of: name))") }
-        Terminal.say("servers  \(settings.hypervisor.resolved.rawValue)")
-        Terminal.say("networks \(cloud.mechanism.rawValue)")
+        if !settings.roles.isAll { Terminal.say("roles    \(settings.roles.names)") }
+        if settings.roles.contains(.computeNode) {
+            let view = await cloud.operatorsView().map { "  virsh -c '\($0)' list" }
+            Terminal.say("servers  \(settings.hypervisor.resolved.rawValue)\(view ?? "")")
+        }
+        if settings.roles.contains(.networkNode) { Terminal.say("networks \(cloud.mechanism.rawValue)") }
         try await serve(cloud, settings, started, until: stop)
         Terminal.say("stopped")
     }
@@ -57,9 +68,11 @@ extension Command {
                     try await cloud.run { addresses in
                         for address in addresses { Terminal.say("listen   \(address)") }
                         let taken = (SystemClock().now - started).microseconds / 1_000
-                        Terminal.say(
-                            "ready    in \(taken) ms. Next: export OS_CLIENT_CONFIG_FILE=\(settings.data.path)/clouds.yaml OS_CLOUD=martlet; openstack catalog list"
-                        )
+                        let next =
+                            settings.roles.contains(.api)
+                            ? " Next: export OS_CLIENT_CONFIG_FILE=\(settings.data.path)/clouds.yaml OS_CLOUD=martlet; openstack catalog list"
+                            : ""
+                        Terminal.say("ready    in \(taken) ms.\(next)")
                     }
                     return .success(())
                 } catch { return .failure(error) }

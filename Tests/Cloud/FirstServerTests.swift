@@ -98,7 +98,7 @@ import Trace
             }
             try await cloud.send("DELETE", "/compute/v2.1/servers/\(id)")
             _ = try await cloud.wait(for: "/compute/v2.1/servers/\(id)") { status, _ in status == 404 }
-            let spans = try await Cloud.spans(about: id, in: cloud.cloud.settings.data)
+            let spans = try await Cloud.spans(about: id, cloud.cloud.settings)
             // From the user's token to the guest; it has no volumes, so block storage wasn't asked.
             #expect(BootStory(spans, view: .steps).lines.map(\.number) == Array(1...25) + [29])
             #expect(BootStory(spans, view: .brief).untold.isEmpty)

@@ -12,6 +12,9 @@ struct RunningCloud {
     let cloud: Cloud
     let token: String
 
+    /// Where clouds keep their tables; in a file of their own unless something else is said.
+    @TaskLocal static var database: String?
+
     /// Runs `body` with a cloud that is up, and takes it down again.
     static func with(
         nodes: Int = 1, fault: @escaping WorkflowRunner.Fault = { _, _ in }, _ body: (RunningCloud) async throws -> Void
@@ -20,6 +23,7 @@ struct RunningCloud {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         var settings = CloudSettings(data: DataDirectory(folder))
         settings.port = 0
+        settings.database = database
         settings.adminPassword = "secret"
         settings.hypervisor = .simulated
         settings.nodes = nodes

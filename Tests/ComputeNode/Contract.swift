@@ -35,7 +35,7 @@ protocol Rig: Sendable {
     func shutDown(_ id: GuestID) async throws
 
     /// Processes and files of the guest's.
-    func traces(of id: GuestID) throws -> [String]
+    func traces(of id: GuestID) async throws -> [String]
 }
 
 extension Rig {
@@ -79,11 +79,11 @@ struct Promise: Sendable, CustomTestStringConvertible {
     static let aliveTwice = Promise("to run a guest twice is to run it once") { rig in
         let spec = rig.spec()
         try await rig.driver.ensureRunning(spec)
-        let traces = try rig.traces(of: spec.id)
+        let traces = try await rig.traces(of: spec.id)
         try await rig.driver.ensureRunning(spec)
         #expect(try await rig.driver.list().map(\.id) == [spec.id])
         #expect(try await rig.power(spec.id) == .running)
-        #expect(try rig.traces(of: spec.id) == traces)
+        #expect(try await rig.traces(of: spec.id) == traces)
         #expect(try await rig.driver.describe(spec.id)?.spec == spec)
     }
 
@@ -197,11 +197,11 @@ struct Promise: Sendable, CustomTestStringConvertible {
     static let adoption = Promise("guests outlive the driver, and the next one knows them") { rig in
         let spec = rig.spec()
         try await rig.driver.ensureRunning(spec)
-        let traces = try rig.traces(of: spec.id)
+        let traces = try await rig.traces(of: spec.id)
         let after = try await rig.reborn()
         #expect(try await after.driver.list() == [GuestReport(id: spec.id, power: .running, spec: spec)])
         try await after.driver.ensureRunning(spec)
-        #expect(try after.traces(of: spec.id) == traces)
+        #expect(try await after.traces(of: spec.id) == traces)
         try await after.watching { events in
             try await after.driver.ensurePaused(spec.id)
             await after.see(.paused, of: spec.id, in: events)
@@ -213,9 +213,9 @@ struct Promise: Sendable, CustomTestStringConvertible {
         let volume = try rig.disk("11111111-aaaa-bbbb-cccc-000000000003")
         try await rig.driver.ensureRunning(spec)
         try await rig.driver.ensureAttached(volume, to: spec.id)
-        #expect(try rig.traces(of: spec.id) != [])
+        #expect(try await rig.traces(of: spec.id) != [])
         for _ in 1...2 { try await rig.driver.remove(spec.id) }
-        #expect(try rig.traces(of: spec.id) == [])
+        #expect(try await rig.traces(of: spec.id) == [])
         #expect(try await rig.driver.describe(spec.id) == nil)
         #expect(try await rig.driver.list() == [])
         if case .file(let path, _) = volume.place { #expect(Files.exists(path)) }
@@ -277,6 +277,6 @@ struct Promise: Sendable, CustomTestStringConvertible {
             group.addTask { try? await rig.driver.remove(spec.id) }
             group.addTask { try? await rig.driver.ensureStopped(spec.id, within: nil) }
         }
-        #expect(try rig.traces(of: spec.id) == [])
+        #expect(try await rig.traces(of: spec.id) == [])
     }
 }

@@ -4,6 +4,11 @@ import Testing
 @testable import ComputeNode
 
 @Suite struct GuestSpecTests {
+    @Test(arguments: [(0, ""), (1, ""), (2, "c\r\n"), (3, "b\r\nc\r\n"), (9, "a\r\nb\r\nc\r\n")])
+    func aConsolesLastLinesAreCountedAsASerialPortEndsThem(count: Int, text: String) {
+        #expect(ComputeNode.last(count, linesOf: Array("a\r\nb\r\nc\r\n".utf8)) == text)
+    }
+
     static let whole: GuestSpec = {
         var spec = GuestSpec(
             id: GuestID("3b2f"), name: "web", vcpus: 2, memoryMB: 512,

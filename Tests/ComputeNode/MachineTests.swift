@@ -81,7 +81,7 @@ import Testing
             let path = folder + "/console.log"
             let line = [UInt8](repeating: UInt8(ascii: "x"), count: 4 << 20)
             try LocalFiles.create(path, pieces: [(0, line), (Int64(line.count), Array("the end".utf8))])
-            QEMUHypervisor.trim(path)
+            ConsoleLogs.trim(path)
             var status = stat()
             stat(path, &status)
             #expect(status.st_blocks * 512 <= 2 << 20)

@@ -3,34 +3,21 @@ import Foundation
 import Glibc
 import IO
 import Programs
-import Synchronization
 import Testing
 
 @testable import ComputeNode
 
 /// The project's own guest, under QEMU's emulation.
-private struct QEMURig: Rig {
-    static let guest = ProcessInfo.processInfo.environment["HOME", default: "/root"] + "/.cache/martlet/guest"
-    static let isHere =
-        ["/usr/bin/qemu-system-x86_64", "/usr/bin/qemu-img", "/usr/bin/genisoimage", guest + "/initrd.gz"]
-        .allSatisfy(Files.exists)
-
+private struct QEMURig: TinyRig {
     let folder: String
     let loops: Loops
     let qemu: QEMUHypervisor
     let configDrive: String
     var driver: any EveryPower { qemu }
-    let ready = "agent up="
-    /// How much of each guest's console has been heard.
-    private let heard: Heard
-
-    private final class Heard: Sendable {
-        let places = Mutex<[GuestID: Int]>([:])
-    }
+    let heard: Heard
 
     init(folder: String, loops: Loops) async throws {
-        let files = ["openstack/latest/meta_data.json": Array(#"{"uuid": "1", "hostname": "tiny"}"#.utf8)]
-        configDrive = try await ConfigDrive.build(files, at: folder + "/config.iso")
+        configDrive = try await TinyGuest.configDrive(in: folder)
         (self.folder, self.loops, heard) = (folder, loops, Heard())
         qemu = try await QEMUHypervisor(folder: folder + "/servers", accelerator: .tcg, loops: loops, world: World())
     }
@@ -41,39 +28,6 @@ private struct QEMURig: Rig {
     }
 
     func reborn() async throws -> any Rig { try await QEMURig(after: self) }
-
-    func spec() -> GuestSpec {
-        var spec = GuestSpec(
-            id: .uuid(SystemChance()), name: "tiny, the guest", vcpus: 1, memoryMB: 128,
-            root: .image(path: QEMURig.guest + "/guest.qcow2", format: .qcow2, sizeGB: 1))
-        let kernel = Files.exists(QEMURig.guest + "/vmlinux") ? "/vmlinux" : "/vmlinuz"
-        spec.kernel = DirectKernel(
-            kernel: QEMURig.guest + kernel, ramdisk: QEMURig.guest + "/initrd.gz",
-            commandLine: "console=ttyS0 quiet no_timer_check tsc=reliable noroot")
-        spec.configDrive = configDrive
-        return spec
-    }
-
-    func disk(_ id: String) throws -> DiskSpec {
-        try EmptyDisk.write(to: path(id), format: .raw, bytes: 64 << 20)
-        return DiskSpec(id: id, place: .file(path: path(id), format: .raw))
-    }
-
-    func path(_ name: String) -> String { folder + "/" + name }
-
-    func hears(_ text: String, from id: GuestID) async throws {
-        for _ in 1...3_000 {
-            let log = String(decoding: try await driver.consoleLog(id, last: 1 << 20), as: UTF8.self)
-            let new = log.utf8.dropFirst(heard.places.withLock { $0[id] ?? 0 })
-            if let found = Substring(new).range(of: text) {
-                heard.places.withLock { $0[id] = log.utf8.distance(from: log.startIndex, to: found.upperBound) }
-                return
-            }
-            try await Task.sleep(for: .milliseconds(100))
-        }
-        let log = try await driver.consoleLog(id, last: 1_000)
-        Issue.record("The guest never said \(text), but: \(String(decoding: log, as: UTF8.self))")
-    }
 
     private func process(_ id: GuestID) throws -> GuestProcess {
         try #require(GuestProcess.all(of: qemu.guestFolder(id)).first)
@@ -92,11 +46,6 @@ private struct QEMURig: Rig {
         let guest = try qemu.guestFolder(id)
         return try GuestProcess.all(of: guest).map { String($0.pid) } + (Files.exists(guest.path) ? [guest.path] : [])
     }
-
-    /// A test that fails halfway leaves no guest behind.
-    func clear() async throws {
-        for report in try await driver.list() { try await driver.remove(report.id) }
-    }
 }
 
 private func withRig(_ body: (QEMURig) async throws -> Void) async throws {
@@ -111,7 +60,7 @@ private func withRig(_ body: (QEMURig) async throws -> Void) async throws {
     }
 }
 
-@Suite(.serialized, .enabled(if: QEMURig.isHere, "QEMU or the guest of Guest/make-guest is not here"))
+@Suite(.serialized, .enabled(if: TinyGuest.isHere, "QEMU or the guest of Guest/make-guest is not here"))
 struct QEMULongTests {
     @Test(arguments: Promise.all) func keeps(_ promise: Promise) async throws {
         let begun = ContinuousClock.now
@@ -147,6 +96,22 @@ struct QEMULongTests {
             let root = try await Program("stat", "-c", "%i", guest.root).run(by: "test").text
             try await rig.driver.reboot(spec.id, within: nil)
             #expect(try await Program("stat", "-c", "%i", guest.root).run(by: "test").text == root)
+        }
+    }
+
+    @Test func aRootDiskGrowsWithItsServer() async throws {
+        try await withRig { rig in
+            var spec = rig.spec()
+            try await rig.driver.ensureRunning(spec)
+            let root = try rig.qemu.guestFolder(spec.id).root
+            try await rig.driver.ensureStopped(spec.id, within: nil)
+            for (asked, comes) in [(2, 2), (1, 2)] {
+                spec.root = .image(path: TinyGuest.folder + "/guest.qcow2", format: .qcow2, sizeGB: asked)
+                try await rig.driver.ensureRunning(spec)
+                try await rig.driver.ensureStopped(spec.id, within: nil)
+                let info = try await Program("qemu-img", "info", "--output=json", root).run(by: "test").output
+                #expect(try JSONReader.read(info)["virtual-size"]?.integer == Int64(comes) << 30)
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 import Base
 import Foundation
 import Synchronization
+import TestServers
 import Testing
 
 @testable import SQL
@@ -139,7 +140,7 @@ struct MySQLTests {
     }
 
     @Test(.enabled(if: access("/usr/bin/openssl", X_OK) == 0)) func tlsIsSpokenAndVerified() async throws {
-        let server = try MariaDB.running()
+        let server = try await MariaDB.running()
         func cipher(_ options: String) async throws -> String? {
             let database = try Database(.init(server.address(of: "mysql") + "&connections=1" + options))
             let cipher = try await database.read { tx in

@@ -1,6 +1,7 @@
 import Base
 import Foundation
 import SQL
+import TestServers
 import Testing
 
 /// The places where a database can be. What is promised is promised for each of them.

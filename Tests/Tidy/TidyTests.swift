@@ -28,7 +28,8 @@ import Testing
     /// The rooms from the ground up; what stands in one may use what stands before it.
     private static let rooms = ["Kernel/", "Contracts/", "Services/", "Agents/", "Cloud/", "CloudTesting/"]
     private static let kernel = [
-        "Base", "Config", "Crypto", "IO", "Trace", "Programs", "SQL", "HTTP", "Policy", "Bus", "Workflow", "API",
+        "Base", "Config", "Crypto", "IO", "AMQP", "Trace", "Programs", "SQL", "HTTP", "Policy", "Bus", "Workflow",
+        "API",
     ]
 
     private func height(of module: String) -> Int? {

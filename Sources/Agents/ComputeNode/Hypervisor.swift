@@ -83,6 +83,12 @@ package protocol Rescuing: Hypervisor {
     func rootDisk(of id: GuestID) async throws(Failure) -> DiskSpec
 }
 
+/// A power: an operator's own tools see the guests.
+package protocol OperatorsView: Hypervisor {
+    /// Where they find them: for libvirt's, what stands behind `virsh -c`.
+    func address() async throws(Failure) -> String
+}
+
 /// A power: guests that change by themselves are noticed.
 package protocol GuestEvents: Hypervisor {
     /// For one listener, from the driver's beginning to its end. What came of a verb is told as well.

@@ -25,7 +25,8 @@ struct AddressPlan: Equatable {
         let others = ports.filter { $0.network == network.id && $0.kind == .guest }.sorted { $0.id < $1.id }
         configuration = Self.configuration(network, port, served, folder)
         let ids = Set(served.map(\.id))
-        hosts = Self.hosts(others, ids)
+        let given = served.filter { !$0.cidr.contains(":") || !["slaac", "dhcpv6-stateless"].contains($0.addressMode) }
+        hosts = Self.hosts(others, Set(given.map(\.id)))
         names = Self.names(ports.filter { $0.network == network.id }.sorted { $0.id < $1.id }, ids)
         options = Self.options(network, port, served, others)
         known = Set(
@@ -49,8 +50,8 @@ struct AddressPlan: Equatable {
             let tag = "set:" + label(subnet)
             switch cidr.family {
             case .v4: lines.append("dhcp-range=\(tag),\(cidr.first),static,\(mask(cidr)),86400s")
-            case .v6 where subnet.addressMode == "dhcpv6-stateful" || subnet.addressMode == nil:
-                lines.append("dhcp-range=\(tag),\(cidr.first),static,\(cidr.prefix),86400s")
+            // Who makes its address itself has nothing to ask for here.
+            case .v6 where subnet.addressMode == "slaac": continue
             case .v6: lines.append("dhcp-range=\(tag),\(cidr.first),static,\(cidr.prefix),86400s")
             }
         }
@@ -122,6 +123,55 @@ struct AddressPlan: Equatable {
                 let name = Int(option.name) == nil ? "\(word):\(option.name)" : option.name
                 lines += "tag:\(label(port)),\(name),\(option.value)\n"
             }
+        }
+        return lines
+    }
+}
+
+/// What a router says of itself on its networks, where their subnets want that: which prefixes there are, and whether
+/// guests make their addresses themselves. The same program does it, which knows how to say it.
+extension AddressPlan {
+    static func announcements(of space: String, _ folder: String) -> String { folder + "/routers/" + space }
+
+    /// Nil where nothing is to be announced.
+    init?(announcing space: Layout.Space, _ ports: [WirePort], _ desired: HostNetwork, _ folder: String) {
+        let networks = Dictionary(
+            desired.networks.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+        let folder = AddressPlan.announcements(of: space.name, folder)
+        var lines = [
+            "port=0", "pid-file=\(folder)/pid", "leasefile-ro", "except-interface=lo", "no-hosts", "no-resolv",
+            "enable-ra", "user=root", "group=root", "dhcp-duid=1,00",
+        ]
+        var isNeeded = false
+        for port in ports.sorted(by: { $0.id < $1.id }) where port.kind == .interface {
+            guard let network = networks[port.network] else { continue }
+            let own = Set(port.fixed.map(\.subnet))
+            let announced = network.subnets.filter { own.contains($0.id) && $0.announcements != nil }
+            guard !announced.isEmpty else { continue }
+            isNeeded = true
+            let name = Names.inner(port)
+            lines += ["interface=\(name)", "ra-param=\(name),mtu:\(network.mtu),30,1800"]
+            for subnet in announced { lines += AddressPlan.announcement(of: subnet) }
+        }
+        guard isNeeded else { return nil }
+        self.folder = folder
+        self.space = space.name
+        configuration = lines.joined(separator: "\n") + "\n"
+        (hosts, options, names, known) = ("", "", "", [])
+    }
+
+    private static func announcement(of subnet: WireSubnet) -> [String] {
+        guard let cidr = IPNetwork(subnet.cidr), cidr.family == .v6 else { return [] }
+        let mode =
+            switch subnet.announcements {
+            case "slaac": "ra-only"
+            case "dhcpv6-stateless": "ra-stateless"
+            default: "static"
+            }
+        var lines = ["dhcp-range=set:\(label(subnet)),\(cidr.first),\(mode),\(cidr.prefix)"]
+        let servers = subnet.nameservers.filter { $0.contains(":") }.map { "[\($0)]" }
+        if !servers.isEmpty {
+            lines.append("dhcp-option=tag:\(label(subnet)),option6:dns-server,\(servers.joined(separator: ","))")
         }
         return lines
     }

@@ -242,9 +242,15 @@ struct Translation {
         let revision = "rev_" + fingerprintText(body.joined(separator: "\n"))
         let lines =
             ["table ip martlet {}", "delete table ip martlet", "table ip martlet {", "chain \(revision) {", "}"] + body
-            + ["}", ""]
+            + ["}"] + Translation.silence + [""]
         return (lines.joined(separator: "\n"), revision)
     }
+
+    /// What announces a router would answer requests for addresses, too, and those are another's to answer.
+    private static let silence = [
+        "table ip6 martlet {}", "delete table ip6 martlet", "table ip6 martlet {", "chain addresses {",
+        "type filter hook input priority filter; policy accept;", "udp dport 547 drop", "}", "}",
+    ]
 
     private var chains: [String] {
         var before = [

@@ -21,6 +21,16 @@ struct Layout: Equatable {
         let vlan: Int?
     }
 
+    /// A network's way to the other hosts that it has ports on.
+    struct Tunnel: Equatable {
+        let name: String
+        let bridge: String
+        let number: Int
+        let mtu: Int
+        let local: String
+        let peers: [WirePeer]
+    }
+
     /// A guest's plug.
     struct Tap: Equatable {
         let name: String
@@ -45,19 +55,31 @@ struct Layout: Equatable {
         var pairs: [Pair]
         var routes: Set<Route>
         var isRouter: Bool
+        /// What it answers for on its way out.
+        var proxied: Set<String> = []
         /// The ports that are connected when it is as it should be.
         var ports: [String]
     }
 
     var bridges: [Bridge] = []
+    var tunnels: [Tunnel] = []
     var taps: [Tap] = []
     var spaces: [Space] = []
 
-    init(_ desired: HostNetwork, host: String, uplinks: [String: Uplink]) {
+    /// - Parameter end: the host's own end of tunnels; without one there are none.
+    init(_ desired: HostNetwork, host: String, uplinks: [String: Uplink], end: String? = nil) {
         let networks = Dictionary(uniqueKeysWithValues: desired.networks.map { ($0.id, $0) })
         let own = desired.ports.filter { $0.host == host }
         let held = Set(desired.ports.flatMap { $0.fixed.map(\.address) })
         bridges = desired.networks.map { Layout.bridge($0, uplinks, held) }
+        tunnels = desired.networks.compactMap { network in
+            guard let end, network.type == "vxlan", let number = network.number, !network.peers.isEmpty else {
+                return nil
+            }
+            return Tunnel(
+                name: Names.tunnel(number), bridge: Names.bridge(network.id), number: number, mtu: network.mtu,
+                local: end, peers: network.peers)
+        }
         for port in own where port.kind == .guest {
             guard let network = networks[port.network] else { continue }
             taps.append(
@@ -128,6 +150,7 @@ struct Layout: Equatable {
                 space.pairs.append(pair(port, network))
                 continue
             }
+            space.proxied = Set(router.proxied)
             let outside = (router.floating.map(\.outside) + router.forwardings.map(\.outside)).map { $0 + "/32" }
             space.pairs.append(pair(port, network, more: outside))
             let here = Set(port.fixed.map(\.subnet))

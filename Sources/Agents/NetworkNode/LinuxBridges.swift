@@ -20,6 +20,10 @@ package actor LinuxBridges: Wires {
     private let mark: String
     private let table: String
     private let uplinks: [String: Uplink]
+    /// The host's own end of tunnels to others.
+    private let end: String?
+    /// The namespace that the host's bridges are in; nil: the one that this program is in.
+    private let home: String?
     private let door: MetadataDoor
     private let servers = AddressServer(actor: LinuxBridges.name)
     private let world: World
@@ -39,8 +43,8 @@ package actor LinuxBridges: Wires {
     private var isRegistered = false
 
     package init(
-        host: String, folder: String, cloud: String, uplinks: [String: Uplink], door: MetadataDoor, world: World,
-        log: Log, isRegistered: Bool = false
+        host: String, folder: String, cloud: String, uplinks: [String: Uplink], end: String? = nil,
+        home: String? = nil, door: MetadataDoor, world: World, log: Log, isRegistered: Bool = false
     ) {
         self.isRegistered = isRegistered
         self.host = host
@@ -49,6 +53,8 @@ package actor LinuxBridges: Wires {
         mark = "martlet-" + fingerprintText(cloud).prefix(8)
         table = "martlet_" + fingerprintText(cloud).prefix(8)
         self.uplinks = uplinks
+        self.end = end
+        self.home = home
         self.door = door
         self.world = world
         self.log = log
@@ -67,8 +73,8 @@ package actor LinuxBridges: Wires {
             WireReport.Agent(
                 type: "Linux bridge agent", program: "neutron-linuxbridge-agent", topic: "N/A",
                 configurations: [
-                    "interface_mappings": .object(mappings), "tunnel_types": ["vxlan"], "l2_population": false,
-                    "extensions": [],
+                    "interface_mappings": .object(mappings), "tunnel_types": end == nil ? [] : ["vxlan"],
+                    "tunneling_ip": .string(end ?? ""), "l2_population": .bool(end != nil), "extensions": [],
                 ])
         ] + WireReport.Agent.shared([:])
     }
@@ -88,7 +94,7 @@ package actor LinuxBridges: Wires {
 
     package func converge(_ desired: HostNetwork) async throws(Failure) -> Set<String> {
         if !isRegistered { try await register() }
-        let layout = Layout(desired, host: host, uplinks: uplinks)
+        let layout = Layout(desired, host: host, uplinks: uplinks, end: end)
         var links = Link.read(try await read(["-j", "-d", "address", "show"]))
         let plan = Plan.host(layout, links, mark: mark)
         // A pair goes at once with either of its ends, and only some time later with a namespace.
@@ -96,7 +102,8 @@ package actor LinuxBridges: Wires {
         try await removeSpaces(besides: layout)
         try await filter(desired)
         try await batch(plan.additions)
-        if !plan.additions.isEmpty { quieten(layout.bridges) }
+        if !plan.additions.isEmpty { await quieten(layout.bridges) }
+        for tunnel in layout.tunnels { try await settle(tunnel, isNew: links[tunnel.name] == nil) }
         var connected = Set(
             desired.ports.filter { $0.host == host && $0.kind == .guest && $0.isUp }.map(\.id))
         links = links.filter { name, _ in !plan.removals.contains { $0.hasSuffix(" " + name) } }
@@ -114,8 +121,7 @@ package actor LinuxBridges: Wires {
 
     private func filter(_ desired: HostNetwork) async throws(Failure) {
         if !hasBridgeFilters {
-            try Kernel.set("net/bridge/bridge-nf-call-iptables", "1")
-            try Kernel.set("net/bridge/bridge-nf-call-ip6tables", "1")
+            try await set(["net/bridge/bridge-nf-call-iptables": "1", "net/bridge/bridge-nf-call-ip6tables": "1"])
             hasBridgeFilters = true
         }
         let (rules, revision) = Filter(desired, host: host, table: table).text()
@@ -126,7 +132,7 @@ package actor LinuxBridges: Wires {
     private func load(
         _ rules: String, _ revision: String, family: String, table: String, in space: String? = nil
     ) async throws(Failure) {
-        let enter = space.map { ["nsenter", "--net=\(Names.place($0))"] } ?? []
+        let enter = (space ?? home).map { ["nsenter", "--net=\(Names.place($0))"] } ?? []
         let ask = enter + ["nft", "-j", "list", "chains", family]
         let chains = try await Program(ask[0], Array(ask.dropFirst())).run(by: LinuxBridges.name).output
         let found = (try JSONReader.read(chains)["nftables"]?.array ?? []).contains { entry in
@@ -140,10 +146,36 @@ package actor LinuxBridges: Wires {
     }
 
     /// The host has no business on its guests' networks but to carry them.
-    private func quieten(_ bridges: [Layout.Bridge]) {
+    private func quieten(_ bridges: [Layout.Bridge]) async {
         for bridge in bridges where !bridge.addresses.contains(where: { $0.contains(":") }) {
-            try? Kernel.set("net/ipv6/conf/\(bridge.name)/disable_ipv6", "1")
+            try? await set(["net/ipv6/conf/\(bridge.name)/disable_ipv6": "1"])
         }
+    }
+
+    /// Settings of the kernel where the host is.
+    private func set(_ settings: [String: String]) async throws(Failure) {
+        if let home { return try await Spaces.set(settings, in: home) }
+        for (name, value) in settings.sorted(by: { $0.key < $1.key }) { try Kernel.set(name, value) }
+    }
+
+    /// Tells a tunnel who is behind it.
+    private func settle(_ tunnel: Layout.Tunnel, isNew: Bool) async throws(Failure) {
+        let wanted = "\(tunnel)"
+        if !isNew, let known = settled[tunnel.name], known.wanted == wanted, known.until > world.now { return }
+        settled[tunnel.name] = nil
+        let table = try await tool("bridge", ["-j", "fdb", "show", "dev", tunnel.name]).run(by: LinuxBridges.name)
+        let present = Neighbourhood(
+            ways: table.output.isEmpty ? [] : try JSONReader.read(table.output),
+            neighbours: try await read(["-j", "neighbour", "show", "dev", tunnel.bridge, "nud", "permanent"]))
+        let neighbourhood = Neighbourhood(tunnel.peers)
+        let ways = neighbourhood.ways(from: present, on: tunnel.name)
+        if !ways.isEmpty {
+            var program = tool("bridge", ["-batch", "-"])
+            program.input = Array((ways.joined(separator: "\n") + "\n").utf8)
+            try await program.run(by: LinuxBridges.name)
+        }
+        try await batch(neighbourhood.addresses(from: present, on: tunnel.bridge))
+        settled[tunnel.name] = Settled(wanted: wanted, until: world.now + LinuxBridges.trust)
     }
 
     private func settle(
@@ -151,7 +183,8 @@ package actor LinuxBridges: Wires {
     ) async throws(Failure) {
         let router = desired.routers.first { Names.router($0.id) == space.name }
         let ports = desired.ports.filter { space.ports.contains($0.id) }
-        let addresses = addressPlan(space, desired)
+        let addresses =
+            space.isRouter ? AddressPlan(announcing: space, ports, desired, folder) : addressPlan(space, desired)
         let translation = router.map { Translation(router: $0, ports: ports).text() }
         let wanted = "\(space) \(translation?.revision ?? "") \(addresses.map { "\($0)" } ?? "")"
         if let known = settled[space.name], known.wanted == wanted, known.until > world.now { return }
@@ -175,13 +208,36 @@ package actor LinuxBridges: Wires {
                 Route.read(try await read(["-n", space.name, "-j", "-6", "route", "show"]), everything: "::/0"))
         }
         try await batch(Plan.inside(space, inside, routes, mark: mark), in: space.name)
+        if space.isRouter { try await answer(for: space) }
         if let translation {
             try await load(translation.rules, translation.revision, family: "ip", table: "martlet", in: space.name)
         }
-        if let addresses { try await servers.ensure(addresses) }
+        if let addresses {
+            try await servers.ensure(addresses)
+        } else if space.isRouter {
+            try await forgetAnnouncements(space.name)
+        }
         try await door.ensureOpen(space)
         await forgetNeighbours(space, inside)
         settled[space.name] = Settled(wanted: wanted, until: world.now + LinuxBridges.trust)
+    }
+
+    /// Answers on the way out for addresses that are inside, and for none that were.
+    private func answer(for space: Layout.Space) async throws(Failure) {
+        guard let out = space.pairs.first(where: { $0.inner.hasPrefix("qg-") }) else { return }
+        let known = try await read(["-n", space.name, "-j", "-6", "neighbour", "show", "proxy"]).array ?? []
+        let present = Set(
+            known.filter { $0["dev"]?.string == out.inner }.compactMap { $0["dst"]?.string }.compactMap {
+                IPAddress($0)?.description
+            })
+        guard present != space.proxied else { return }
+        if !space.proxied.isEmpty {
+            try await Spaces.set(["net/ipv6/conf/\(out.inner)/proxy_ndp": "1"], in: space.name)
+        }
+        try await batch(
+            present.subtracting(space.proxied).sorted().map { "neighbour delete proxy \($0) dev \(out.inner)" }
+                + space.proxied.subtracting(present).sorted().map { "neighbour add proxy \($0) dev \(out.inner)" },
+            in: space.name)
     }
 
     private func addressPlan(_ space: Layout.Space, _ desired: HostNetwork) -> AddressPlan? {
@@ -196,7 +252,7 @@ package actor LinuxBridges: Wires {
         for pair in space.pairs where pair.inner.hasPrefix("qg-") {
             let new = pair.addresses.subtracting(before[pair.inner]?.addresses ?? [])
             for address in new.compactMap({ IPNetwork($0)?.address }) where address.family == .v4 {
-                _ = try? await Program("ip", "neighbour", "flush", "to", address.description, "dev", pair.bridge)
+                _ = try? await tool("ip", ["neighbour", "flush", "to", address.description, "dev", pair.bridge])
                     .outcome(by: LinuxBridges.name)
             }
         }
@@ -222,7 +278,15 @@ package actor LinuxBridges: Wires {
             try await servers.stop(own)
             try await Program("rm", "-rf", "--", own).run(by: LinuxBridges.name)
         }
+        if space.hasPrefix("qrouter-") { try await forgetAnnouncements(space) }
         try await run(["netns", "delete", space])
+    }
+
+    private func forgetAnnouncements(_ space: String) async throws(Failure) {
+        let own = AddressPlan.announcements(of: space, folder)
+        guard Files.exists(own) else { return }
+        try await servers.stop(own)
+        try await Program("rm", "-rf", "--", own).run(by: LinuxBridges.name)
     }
 
     /// Without guests nothing is left behind.
@@ -236,7 +300,7 @@ package actor LinuxBridges: Wires {
         do throws(Failure) {
             _ = try await converge(HostNetwork(networks: [], ports: [], groups: [], routers: []))
             for family in ["inet", "bridge"] {
-                try await Program("nft", "delete", "table", family, table).run(by: LinuxBridges.name)
+                try await tool("nft", ["delete", "table", family, table]).run(by: LinuxBridges.name)
             }
             unlink(LinuxBridges.register + "/" + mark)
         } catch {
@@ -268,18 +332,24 @@ package actor LinuxBridges: Wires {
 
     // MARK: ip
 
+    /// A program at work where the host's bridges are.
+    private func tool(_ name: String, _ arguments: [String]) -> Program {
+        guard let home else { return Program(name, arguments) }
+        return Program("nsenter", ["--net=" + Names.place(home), name] + arguments)
+    }
+
     private func read(_ arguments: [String]) async throws(Failure) -> JSON {
-        let output = try await Program("ip", arguments).run(by: LinuxBridges.name).output
+        let output = try await tool("ip", arguments).run(by: LinuxBridges.name).output
         return output.isEmpty ? [] : try JSONReader.read(output)
     }
 
     private func run(_ arguments: [String]) async throws(Failure) {
-        try await Program("ip", arguments).run(by: LinuxBridges.name)
+        try await tool("ip", arguments).run(by: LinuxBridges.name)
     }
 
     private func batch(_ lines: [String], in space: String? = nil) async throws(Failure) {
         guard !lines.isEmpty else { return }
-        var program = Program("ip", (space.map { ["-n", $0] } ?? []) + ["-batch", "-"])
+        var program = tool("ip", (space.map { ["-n", $0] } ?? []) + ["-batch", "-"])
         program.input = Array((lines.joined(separator: "\n") + "\n").utf8)
         let outcome = try await program.outcome(by: LinuxBridges.name)
         guard outcome.status == 0 else {

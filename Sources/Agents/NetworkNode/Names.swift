@@ -7,6 +7,7 @@ enum Names {
     static func bridge(_ network: String) -> String { "brq" + network.prefix(11) }
     /// The end of a port that is in the bridge: a guest's, or the outer end of a pair.
     static func tap(_ port: String) -> String { "tap" + port.prefix(11) }
+    static func tunnel(_ number: Int) -> String { "vxlan-\(number)" }
     static func dhcp(_ network: String) -> String { "qdhcp-" + network }
     static func router(_ router: String) -> String { "qrouter-" + router }
 

@@ -17,6 +17,10 @@ enum Plan {
             plan.additions += lines(bridge, links, mark)
             if let vlan = bridge.vlan, let device = bridge.uplink { wanted.insert(vlanName(device, vlan)) }
         }
+        for tunnel in layout.tunnels {
+            wanted.insert(tunnel.name)
+            plan.additions += lines(tunnel, links, mark)
+        }
         for tap in layout.taps {
             wanted.insert(tap.name)
             plan.additions += lines(tap, links, mark)
@@ -61,6 +65,25 @@ enum Plan {
     }
 
     private static func vlanName(_ device: String, _ vlan: Int) -> String { "\(device.prefix(10)).\(vlan)" }
+
+    /// It learns nothing by itself and sends nothing around: who is where is known beforehand.
+    private static func lines(_ tunnel: Layout.Tunnel, _ links: [String: Link], _ mark: String) -> [String] {
+        var lines: [String] = []
+        let name = tunnel.name
+        let link = links[name]
+        if link == nil {
+            lines.append(
+                "link add name \(name) type vxlan id \(tunnel.number) local \(tunnel.local) dstport 4789 nolearning")
+            lines.append("link set dev \(name) alias \(mark) addrgenmode none")
+        }
+        if link?.mtu != tunnel.mtu { lines.append("link set dev \(name) mtu \(tunnel.mtu)") }
+        if link?.master != tunnel.bridge {
+            lines.append("link set dev \(name) master \(tunnel.bridge)")
+            lines.append("link set dev \(name) type bridge_slave learning off flood off neigh_suppress on")
+        }
+        if link?.isUp != true { lines.append("link set dev \(name) up") }
+        return lines
+    }
 
     private static func lines(_ tap: Layout.Tap, _ links: [String: Link], _ mark: String) -> [String] {
         var lines: [String] = []

@@ -18,16 +18,19 @@ package struct Door: Sendable {
     private let metrics = Metrics()
     private let gauges: @Sendable () async -> [Metrics.Gauge]
     private let audit: @Sendable (Passage) -> Void
+    private let told: (@Sendable (_ requestID: String, [Span]) -> Void)?
 
     /// - Parameters:
     ///   - overrides: an operator's checks, by service and rule.
     ///   - gauges: figures for `/metrics` that are not the door's own.
     ///   - audit: hears of every request that was answered.
+    ///   - told: given where nobody in this process goes on with a request's story: gets what is left of it.
     package init(
         _ services: [ServiceAPI], gateway: Int?, overrides: [String: [String: String]] = [:],
         authenticator: any Authenticator, world: World, log: Log, origins: CrossOrigin = .none,
         gauges: @escaping @Sendable () async -> [Metrics.Gauge] = { [] },
-        audit: @escaping @Sendable (Passage) -> Void = { _ in }
+        audit: @escaping @Sendable (Passage) -> Void = { _ in },
+        told: (@Sendable (_ requestID: String, [Span]) -> Void)? = nil
     ) throws(Failure) {
         var rooms: [Room] = []
         for service in services {
@@ -43,6 +46,7 @@ package struct Door: Sendable {
         self.origins = origins
         self.gauges = gauges
         self.audit = audit
+        self.told = told
     }
 
     /// A service with the rules in force for it.
@@ -117,6 +121,7 @@ package struct Door: Sendable {
             }
         }
         if let token = reply.headers["X-Subject-Token"] { stories[token] = tracing.take() }
+        if let told { told(passage.requestID, tracing.take()) }
         return reply
     }
 

@@ -45,7 +45,7 @@ package final class LocalBus: Bus {
         let handler = try handler(for: message, on: host)
         let reply: any Sendable = try await Tracing.span(message.name, .call, by: Tracing.current?.actor ?? "") {
             () async throws(Failure) -> any Sendable in
-            try await withDeadline(deadline, message.name) { () async throws(Failure) -> any Sendable in
+            try await within(deadline, of: clock, message.name) { () async throws(Failure) -> any Sendable in
                 try await Tracing.span(message.name, .serve, by: message.topic) { () async throws(Failure) in
                     try await handler(request)
                 }
@@ -93,25 +93,6 @@ package final class LocalBus: Bus {
             throw .unavailable("Nobody serves \(message.topic)\(host.map { " on " + $0 } ?? "").")
         }
         return handler
-    }
-
-    private func withDeadline(
-        _ deadline: Duration, _ name: String, _ body: @escaping @Sendable () async throws(Failure) -> any Sendable
-    ) async throws(Failure) -> any Sendable {
-        let clock = clock
-        let result = await withTaskGroup(of: Result<any Sendable, Failure>.self) { group in
-            group.addTask { () async -> Result<any Sendable, Failure> in
-                do throws(Failure) { return .success(try await body()) } catch { return .failure(error) }
-            }
-            group.addTask {
-                try? await clock.sleep(for: deadline)
-                return .failure(Failure(.timedOut, "Nobody answered \"\(name)\" within \(deadline)."))
-            }
-            let first = await group.next() ?? .failure(.bug("No answer."))
-            group.cancelAll()
-            return first
-        }
-        return try result.get()
     }
 
     // MARK: Life

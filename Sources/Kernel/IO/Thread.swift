@@ -4,7 +4,7 @@ import Glibc
 /// Starts a thread of the system's that runs `body` and ends.
 ///
 /// It is never joined: whoever needs to know of its end is told by the body itself, so that nobody waits blocking.
-func startThread(named name: String, _ body: @escaping @Sendable () -> Void) {
+package func startThread(named name: String, _ body: @escaping @Sendable () -> Void) {
     final class Box {
         let name: String
         let body: @Sendable () -> Void

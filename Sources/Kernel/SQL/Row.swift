@@ -104,6 +104,21 @@ extension Row {
 }
 
 extension Row {
+    /// Feeds all that the row says: rows that say the same come to the same.
+    package func feed(_ sum: inout Hasher) {
+        for place in 0..<names.count {
+            switch statement.kind(at: place) {
+            case .text: sum.combine(statement.text(at: place))
+            case .integer: sum.combine(statement.integer(at: place))
+            case .real: sum.combine(statement.real(at: place))
+            case .blob: sum.combine(statement.blob(at: place))
+            case .null: sum.combine(UInt8.max)
+            }
+        }
+    }
+}
+
+extension Row {
     private func place(of column: StaticString) throws(Failure) -> Int {
         guard let place = names.place(of: column) else {
             throw .bug("There is no column \(column) in: \(statement.text)")

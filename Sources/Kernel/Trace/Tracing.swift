@@ -58,6 +58,7 @@ package struct Tracing: Sendable {
         span.duration = tracing.world.now - span.start
         if case .failure(let failure) = result { span.failure = failure.message }
         tracing.collector.add(span)
+        SpanRing.process.note(span)
         return try result.get()
     }
 
@@ -68,6 +69,7 @@ package struct Tracing: Sendable {
             trace: tracing.trace, id: tracing.world.chance.next(), parent: tracing.parent, name: name, kind: kind,
             actor: tracing.actor ?? "", start: tracing.world.now)
         tracing.collector.add(span)
+        SpanRing.process.note(span)
         return tracing.below(span)
     }
 

@@ -5,11 +5,8 @@ package import Trace
 extension Runnable {
     /// Takes a run from where it stands as far as it goes: to its end, or to a wait.
     package func carryOn(_ run: Run, _ known: Tracing?, _ runner: WorkflowRunner) async {
-        let tracing =
-            known
-            ?? Tracing(
-                trace: runner.world.chance.next(), requestID: run.requestID, collector: Collector(), world: runner.world
-            )
+        let tracing: Tracing
+        if let known { tracing = known } else { tracing = await runner.story(of: run) }
         await Tracing.$current.withValue(tracing) {
             do throws(Failure) {
                 var journey = try Journey<W>(run: run, tools: tools, runner: runner)

@@ -17,6 +17,16 @@ extension Transaction {
         }
     }
 
+    /// The first that were kept of a request.
+    func spans(of requestID: String, limit: Int) throws(Failure) -> [Span] {
+        try rows("SELECT * FROM span WHERE request_id = \(requestID) ORDER BY position LIMIT \(limit)")
+    }
+
+    /// What a request began something about.
+    func subject(ofRequest requestID: String) throws(Failure) -> String? {
+        try row("SELECT subject FROM span WHERE request_id = \(requestID) LIMIT 1") { try $0.text("subject") }
+    }
+
     /// The spans about a thing, or of a request, in the order in which they began.
     package func spans(about subjectOrRequest: String) throws(Failure) -> [Span] {
         try rows(

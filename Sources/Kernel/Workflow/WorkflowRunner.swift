@@ -22,6 +22,8 @@ package final class WorkflowRunner: Sendable {
     private let inbox = Inbox()
     /// What this process can run; what others are for is left to them.
     private let known: [String]
+    /// Tells the processes that carry out what this one only begins; nil where it does both.
+    private let tell: (@Sendable () -> Void)?
     /// What this process has in hand. Nobody takes it over for as long as the process lives, however long a step takes.
     private let inHand = Mutex<Set<ID<Run>>>([])
 
@@ -32,10 +34,12 @@ package final class WorkflowRunner: Sendable {
     /// More at once would only wait for the same two cores and one disk.
     private static let limit = 256
 
+    /// - Parameter tell: given where runs are begun and carried out elsewhere: called when there is something to do.
     package init(
         _ kinds: [any RunnableKind], name: String, database: Database, world: World, log: Log,
-        fault: @escaping Fault = { _, _ in }
+        tell: (@Sendable () -> Void)? = nil, fault: @escaping Fault = { _, _ in }
     ) {
+        self.tell = tell
         self.kinds = Dictionary(kinds.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         known = self.kinds.keys.sorted()
         self.name = name
@@ -55,15 +59,39 @@ package final class WorkflowRunner: Sendable {
         let run = Run(
             id: .uuid(world.chance), workflow: W.name, subject: subject,
             requestID: Tracing.current?.requestID ?? "req-" + UUID(world.chance).dashed, state: state.json,
-            step: first.name, started: now, stepStarted: now, holder: name, heldUntil: now + WorkflowRunner.lease)
+            step: first.name, started: now, stepStarted: now, holder: tell == nil ? name : nil,
+            heldUntil: tell == nil ? now + WorkflowRunner.lease : now)
         try tx.insert(run)
-        let tracing = Tracing.current
-        tx.afterCommit { [inbox] in inbox.put(run, tracing) }
+        if let tell {
+            // Whoever carries it out goes on with the story from here.
+            try tx.keep(Tracing.current?.take() ?? [], of: run.requestID, about: subject)
+            tx.afterCommit { tell() }
+        } else {
+            let tracing = Tracing.current
+            tx.afterCommit { [inbox] in inbox.put(run, tracing) }
+        }
         return run.id
     }
 
-    /// Something happened that a run may be waiting for.
-    package func nudge() { inbox.wake() }
+    /// The trace that a run belongs to, as far as it was kept: that of its request.
+    func story(of run: Run) async -> Tracing {
+        let known = try? await database.read { tx in try tx.spans(of: run.requestID, limit: 1).first }
+        return Tracing(
+            trace: known?.trace ?? world.chance.next(), parent: known?.parent, requestID: run.requestID,
+            collector: Collector(), world: world)
+    }
+
+    /// What was still to be told of a request when what it began had been written down: kept with that.
+    package func keep(_ spans: [Span], of requestID: String) async throws(Failure) {
+        // Most requests begin nothing that takes long.
+        guard !spans.isEmpty, let subject = try await database.read({ try $0.subject(ofRequest: requestID) }) else {
+            return
+        }
+        try await database.write { try $0.keep(spans, of: requestID, about: subject) }
+    }
+
+    /// Something happened that a run may be waiting for, or there is a new one.
+    package func nudge() { if let tell { tell() } else { inbox.wake() } }
 
     // MARK: Life
 

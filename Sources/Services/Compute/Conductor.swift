@@ -16,7 +16,7 @@ package struct Conductor: Sendable {
 
     package init(
         database: Database, world: World, log: Log, bus: any Bus, neighbours: Compute.Neighbours,
-        tokens: any TokenIssuer, settings: ComputeSettings, name: String,
+        tokens: any TokenIssuer, settings: ComputeSettings, name: String, tell: (@Sendable () -> Void)? = nil,
         fault: @escaping WorkflowRunner.Fault = { _, _ in }
     ) {
         tools = ServerTools(
@@ -26,13 +26,18 @@ package struct Conductor: Sendable {
             database: database, world: world, placement: neighbours.placement, tokens: tokens, settings: settings,
             log: log)
         runner = WorkflowRunner(
-            Compute.workflows(tools), name: name, database: database, world: world, log: log, fault: fault)
+            Compute.workflows(tools), name: name, database: database, world: world, log: log, tell: tell, fault: fault)
     }
 
-    /// From now on answers what is asked of the scheduler and the conductor.
-    package func serve() {
-        let (tools, scheduler) = (tools, scheduler)
+    /// From now on answers what is asked of the scheduler.
+    package func schedule() {
+        let scheduler = scheduler
         tools.bus.serve(ComputeMessages.choose) { try await scheduler.choose($0) }
+    }
+
+    /// From now on answers what is asked of the conductor.
+    package func serve() {
+        let (tools, runner) = (tools, runner)
         tools.bus.serve(ComputeMessages.describe) { reference in
             let server = try await tools.database.read(to: "read the server") { try $0.server(ID(reference.server)) }
             guard server.host == reference.host || server.particulars.headedFor == reference.host else {
@@ -41,7 +46,16 @@ package struct Conductor: Sendable {
             return server.told
         }
         tools.bus.serve(ComputeMessages.built) { report in
+            // Another conductor may be the one that waits for it.
+            if !tools.reports.put(report) { try await tools.bus.fanout(ComputeMessages.builtSomewhere, report) }
+            return Nothing()
+        }
+        tools.bus.serve(ComputeMessages.builtSomewhere) { report in
             tools.reports.put(report)
+            return Nothing()
+        }
+        tools.bus.serve(WorkMessages.begun) { _ in
+            runner.nudge()
             return Nothing()
         }
         tools.bus.serve(ComputeMessages.heartbeat) { report in

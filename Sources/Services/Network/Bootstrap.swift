@@ -2,7 +2,8 @@ package import Base
 import SQL
 
 extension Network {
-    /// What people expect of a new cloud: a network by the name of `public` that leads out.
+    /// What people expect of a new cloud: a network by the name of `public` that leads out, and pools from which whoever
+    /// just wants a network gets the addresses for it.
     ///
     /// - Parameter range: its addresses; best such as mean nothing anywhere else.
     package func bootstrap(project: String, range: String = "203.0.113.0/24") async throws(Failure) {
@@ -12,6 +13,7 @@ extension Network {
             network["name"] = "public"
             network["tenant_id"] = .string(project)
             network["router:external"] = true
+            network["is_default"] = true
             network["provider:network_type"] = .string(SegmentType.flat.name)
             network["provider:physical_network"] = "public"
             let made = try desk.make(.network, network)
@@ -23,6 +25,24 @@ extension Network {
             subnet["cidr"] = .string(range)
             subnet["enable_dhcp"] = false
             try desk.make(.subnet, subnet)
+            // Of one's own, as RFC 4193 wants it.
+            let own = world.chance.next()
+            let sixth = IPAddress(.v6, UInt128(0xFD) << 120 | UInt128(own & 0xFF_FFFF_FFFF) << 80)
+            try makePool(4, "10.128.0.0/12", 24, project, desk)
+            try makePool(6, "\(sixth)/48", 64, project, desk)
         }
+    }
+
+    private func makePool(
+        _ version: Int, _ prefix: String, _ length: Int, _ project: String, _ desk: Desk
+    ) throws(Failure) {
+        var pool = Document()
+        pool["name"] = .string("default-pool-v\(version)")
+        pool["tenant_id"] = .string(project)
+        pool["prefixes"] = [.string(prefix)]
+        pool["default_prefixlen"] = .number(length)
+        pool["is_default"] = true
+        pool["shared"] = true
+        try desk.make(.subnetPool, pool)
     }
 }

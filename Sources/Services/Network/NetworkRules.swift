@@ -38,6 +38,7 @@ extension Rule {
             (rule:admin_only) or (role:member and project_id:%(project_id)s)
             """,
             """
+            create_ndp_proxy update_ndp_proxy delete_ndp_proxy create_address_group update_address_group delete_address_group add_addresses remove_addresses \
             create_address_scope update_address_scope delete_address_scope delete_auto_allocated_topology \
             create_floatingip create_floatingip:router_id create_floatingip:tags update_floatingip \
             update_floatingip:router_id update_floatingip:tags delete_floatingip delete_floatingip:tags \
@@ -84,7 +85,7 @@ extension Rule {
             """,
             """
             get_auto_allocated_topology get_floatingip get_floatingip:tags get_metering_label \
-            get_metering_label_rule get_rbac_policy get_router get_router:tags get_trunk get_trunk:tags \
+            get_metering_label_rule get_ndp_proxy get_rbac_policy get_router get_router:tags get_trunk get_trunk:tags \
             get_subports
             """
         ),
@@ -157,7 +158,7 @@ extension Rule {
             role:reader
             """,
             """
-            get_availability_zone get_service_provider get_rule_type
+            get_availability_zone get_service_provider get_rule_type get_default_security_group_rule get_flavor get_floatingip_pool
             """
         ),
         (
@@ -383,6 +384,24 @@ extension Rule {
         ),
         (
             """
+            rule:admin_only
+            """,
+            """
+            create_default_security_group_rule delete_default_security_group_rule create_flavor update_flavor \
+            delete_flavor create_service_profile get_service_profile update_service_profile \
+            delete_service_profile create_flavor_service_profile delete_flavor_service_profile
+            """
+        ),
+        (
+            """
+            rule:admin_only or role:reader and project_id:%(project_id)s or rule:shared_address_groups
+            """,
+            """
+            get_address_group
+            """
+        ),
+        (
+            """
             (rule:admin_only) or (role:reader and project_id:%(project_id)s) or rule:shared_qos_policy
             """,
             """
@@ -408,6 +427,7 @@ extension Network {
         ("external_network", "field:subnets:router:external=True"),
         ("shared_subnetpools", "field:subnetpools:shared=True"),
         ("shared_address_scopes", "field:address_scopes:shared=True"),
+        ("shared_address_groups", "field:address_groups:shared=True"),
         ("shared_security_group", "field:security_groups:shared=True"),
         ("network_device", "field:port:device_owner=~^network:"),
         ("compute_device", "field:port:device_owner=~^compute:"),

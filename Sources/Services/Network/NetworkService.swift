@@ -12,6 +12,10 @@ package struct Network: Sendable {
     let settings: NetworkSettings
     /// Told when what hosts have to do may have changed.
     let changed: @Sendable () -> Void
+    let documents = Documents()
+    /// Something is there that compute hasn't been told yet.
+    let news: AsyncStream<Void>
+    let hasNews: AsyncStream<Void>.Continuation
 
     package init(
         database: Database, world: World, settings: NetworkSettings = NetworkSettings(),
@@ -21,6 +25,7 @@ package struct Network: Sendable {
         self.world = world
         self.settings = settings
         self.changed = changed
+        (news, hasNews) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     }
 
     package var api: ServiceAPI {
@@ -32,7 +37,8 @@ package struct Network: Sendable {
 
     static let resources: [Resource] = [
         .network, .subnet, .port, .router, .floatingIP, .securityGroup, .securityGroupRule, .subnetPool, .addressScope,
-        .accessPolicy, .agent, .meteringLabel, .meteringRule, .qosPolicy, .trunk,
+        .accessPolicy, .agent, .meteringLabel, .meteringRule, .qosPolicy, .trunk, .defaultRule,
+        .addressGroup, .flavor, .serviceProfile, .ndpProxy,
     ]
 
     /// The table of contents of the API reference.
@@ -41,7 +47,8 @@ package struct Network: Sendable {
         + AvailabilityZones.endpoints
         + AddressAvailability.endpoints + Extensions.endpoints + PortForwardingRows.endpoints + AgentDuties.endpoints
         + QoSRuleKind.endpoints
-        + Trunks.endpoints
+        + Trunks.endpoints + AddressGroupRows.endpoints + AutoTopology.endpoints + FlavorRows.endpoints
+        + FloatingIPPools.endpoints
 
     package static let migrations: [Migration] = [
         Tags.created, AccessPolicy.created, Quotas.created, NetworkRows.created, Segment.created, SubnetRows.created,
@@ -49,7 +56,8 @@ package struct Network: Sendable {
         RouterRows.created, FloatingIPRows.created, AddressScopeRows.created, SubnetPoolRows.created,
         AgentRows.created, MeteringRows.created, QoSRows.created, TrunkRows.created, PortForwardingRows.created,
         AgentDuties.created, RouterRows.distributed,
-        PortNames.added,
+        PortNames.added, ServerNews.created, AddressGroupRows.created, DefaultRuleRows.created, AutoTopology.created,
+        FlavorRows.created, RouterRows.available, NDPProxyRows.created,
     ]
 }
 

@@ -29,6 +29,14 @@ enum LocalFiles {
         guard unlink(path) == 0 || errno == ENOENT else { throw failure("remove", path) }
     }
 
+    /// With everything in it, if it is a folder. Links are not followed.
+    static func removeAll(_ path: String) throws(Failure) {
+        var status = stat()
+        guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { return try remove(path) }
+        for name in try names(in: path) { try removeAll(path + "/" + name) }
+        guard rmdir(path) == 0 || errno == ENOENT else { throw failure("remove", path) }
+    }
+
     static func move(_ path: String, to place: String) throws(Failure) {
         guard rename(path, place) == 0 else { throw failure("move", path) }
     }

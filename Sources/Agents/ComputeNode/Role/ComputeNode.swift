@@ -40,6 +40,7 @@ package struct ComputeNode: Sendable {
 
     /// From now on answers what is asked of this host.
     package func serve() {
+        do throws(Failure) { try images.sweep() } catch { log.warning("The host \(host) could not tidy up: \(error)") }
         bus.serve(ComputeMessages.build, on: host) { reference in
             try await build(reference.server)
             return Nothing()

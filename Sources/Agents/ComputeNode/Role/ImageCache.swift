@@ -23,6 +23,14 @@ struct ImageCache: Sendable {
         return File(path: path, format: format)
     }
 
+    /// Takes away what a process that was cut off has left: images half fetched, discs and snapshots on their way. Nothing
+    /// else stands in the folder but whole images. For the beginning, when nobody is at work here yet.
+    func sweep() throws(Failure) {
+        for name in try LocalFiles.names(in: folder) where UUID(name) == nil {
+            try LocalFiles.removeAll("\(folder)/\(name)")
+        }
+    }
+
     private func fetch(_ id: String, to path: String, _ token: String) async throws(Failure) {
         let response = try await service.open("GET", "/v2/images/\(id)/file", token: token)
         let fresh = "\(path).\(UUID(SystemChance()).hex).part"

@@ -22,13 +22,18 @@ extension ComputeNode {
         return try await hypervisor.describe(id)?.power.number ?? .none
     }
 
+    /// By bytes: a serial port's lines end in two of them, which are one character.
+    static func last(_ count: Int?, linesOf bytes: [UInt8]) -> String {
+        guard let count else { return String(decoding: bytes, as: UTF8.self) }
+        let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        return String(decoding: Array(lines.suffix(max(0, count)).joined(separator: "\n".utf8)), as: UTF8.self)
+    }
+
     func console(_ request: ConsoleRequest) async throws(Failure) -> String {
         guard let hypervisor = hypervisor as? any ConsoleLogging else {
             throw Failure(.notImplemented, "Consoles are not kept on the host \(host).")
         }
         let bytes = try await hypervisor.consoleLog(guest(of: request.server), last: 100 * 1_024)
-        let text = String(decoding: bytes, as: UTF8.self)
-        guard let lines = request.lines else { return text }
-        return text.split(separator: "\n", omittingEmptySubsequences: false).suffix(lines).joined(separator: "\n")
+        return ComputeNode.last(request.lines, linesOf: bytes)
     }
 }

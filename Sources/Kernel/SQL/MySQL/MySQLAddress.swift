@@ -48,6 +48,9 @@ package struct MySQLAddress: Hashable, Sendable {
         guard !host.isEmpty || socket != nil else { throw .invalid("A database's address needs a host or a socket.") }
     }
 
+    /// Where it is, without who goes there and how: for people.
+    package var place: String { "mysql://\(socket ?? "\(host):\(port)")/\(database)" }
+
     /// `host`, `host:port` or `[address]:port`.
     private mutating func read(server: Substring) throws(Failure) {
         let bracket = server.first == "[" ? server.firstIndex(of: "]") : nil

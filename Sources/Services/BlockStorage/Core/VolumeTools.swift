@@ -77,6 +77,7 @@ package struct VolumeControl: Sendable {
     package init(
         host: String, database: Database, world: World, log: Log, bus: any Bus, neighbours: BlockStorage.Neighbours,
         tokens: any TokenIssuer, settings: BlockStorageSettings = BlockStorageSettings(),
+        name: String = "volume-control", tell: (@Sendable () -> Void)? = nil,
         fault: @escaping WorkflowRunner.Fault = { _, _ in }
     ) {
         self.host = host
@@ -84,7 +85,7 @@ package struct VolumeControl: Sendable {
             database: database, world: world, log: log, bus: bus, neighbours: neighbours, tokens: tokens,
             settings: settings)
         runner = WorkflowRunner(
-            BlockStorage.workflows(tools), name: "volume-control", database: database, world: world, log: log,
+            BlockStorage.workflows(tools), name: name, database: database, world: world, log: log, tell: tell,
             fault: fault)
     }
 
@@ -93,7 +94,11 @@ package struct VolumeControl: Sendable {
         let (world, settings) = (tools.world, tools.settings)
         try await tools.database.write { tx in try tx.ensureDefaultType(settings.defaultType, world) }
         try await beat()
-        let tools = tools
+        let (tools, runner) = (tools, runner)
+        tools.bus.serve(WorkMessages.volumesBegun) { _ in
+            runner.nudge()
+            return Nothing()
+        }
         tools.bus.serve(VolumeMessages.heartbeat) { report in
             let world = tools.world
             let zone = tools.settings.defaultZone

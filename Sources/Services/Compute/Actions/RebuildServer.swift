@@ -141,7 +141,6 @@ extension RebuildServer {
                     server.keyName = pair?.name
                     server.publicKey = pair?.publicKey
                 }
-                server.particulars.before = Particulars.Before(server)
             },
             { RebuildServer.State(server: id, wasStopped: $0.state == .stopped) })
         let view = ServerView(call, ofRebuild: true)

@@ -53,7 +53,11 @@ extension ExternalEventAPI {
         let known = Dictionary(servers.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
         var events: [Event] = []
         for event in asked { events.append(judged(event, known[event.server])) }
-        for event in events where event.code == 200 { try await follow(event, call.service) }
+        for (index, event) in events.enumerated() where event.code == 200 {
+            do throws(Failure) { try await follow(event, call.service) } catch  where error.kind == .notFound {
+                events[index].code = 404
+            }
+        }
         let done = events
         return .json(done.allSatisfy { $0.code == 200 } ? 200 : 207) { json in
             json.array("events", of: done) { event, json in
@@ -90,7 +94,8 @@ extension ExternalEventAPI {
             event.code = 404
         } else if needTags.contains(event.name), event.tag == nil {
             event.code = 400
-        } else if server?.host == nil {
+        } else if server?.host == nil || event.name == "network-changed" && server?.state == .building {
+            // What its networks are is written down at the end of its boot; before, there is nothing to refresh.
             event.code = 422
         }
         return event
@@ -112,6 +117,8 @@ extension Compute {
     func refreshAddresses(of id: ID<Server>) async throws(Failure) {
         let token = try await tokens.serviceToken()
         let network = neighbours.network
+        // One that comes while the network service is asked is none that it says is gone.
+        let before = Set(try await database.read { try $0.server(id) }.interfaces.map(\.port))
         let ports = try await network.ask("GET", "/v2.0/ports?device_id=\(id)", token: token).json["ports"]?.array ?? []
         let conditions = ports.compactMap { $0["id"]?.string }.map { "port_id=\($0)" }
         let floating =
@@ -124,7 +131,9 @@ extension Compute {
         try await database.write { tx in
             try tx.change(id, at: now) { server in
                 server.interfaces = server.interfaces.compactMap { interface in
-                    guard let port = ports.first(where: { $0["id"]?.string == interface.port }) else { return nil }
+                    guard let port = ports.first(where: { $0["id"]?.string == interface.port }) else {
+                        return before.contains(interface.port) ? nil : interface
+                    }
                     return interface.refreshed(port, floating)
                 }
             }

@@ -183,8 +183,16 @@ struct CreateServer: Sendable {
         }
         guard requests == [.automatic] else { return }
         let own = try await ask("/v2.0/networks?fields=id&project_id=\(call.caller.projectID ?? "")")
-        guard (own["networks"]?.array?.count ?? 0) <= 1 else {
+        let count = own["networks"]?.array?.count ?? 0
+        guard count <= 1 else {
             throw .conflict("Multiple possible networks found, use a Network ID to be more specific.")
+        }
+        // Who says "auto" and has no network gets one; who says nothing does without.
+        guard count == 0, body["networks"]?.string == "auto" else { return }
+        do throws(Failure) {
+            _ = try await ask("/v2.0/auto-allocated-topology/\(call.caller.projectID ?? "")")
+        } catch {
+            throw .invalid("Unable to automatically allocate a network for this project: \(error.message)")
         }
     }
 

@@ -4,6 +4,7 @@ import Bus
 import Contracts
 import SQL
 import Synchronization
+import Trace
 
 /// What the conductor works on servers with.
 struct ServerTools: Sendable {
@@ -40,8 +41,14 @@ struct ServerTools: Sendable {
 /// that it has built the server already.
 final class BuildReports: Sendable {
     private struct State {
-        var waiting: [String: CheckedContinuation<Result<BuildReport, Failure>, Never>] = [:]
-        var early: [String: BuildReport] = [:]
+        var waiting: [String: CheckedContinuation<Result<Told, Failure>, Never>] = [:]
+        var early: [String: Told] = [:]
+    }
+
+    /// A report, and the part of the story that came with it.
+    private struct Told {
+        let report: BuildReport
+        let spans: [Span]
     }
 
     private let state = Mutex(State())
@@ -51,7 +58,7 @@ final class BuildReports: Sendable {
     ) async throws(Failure) -> BuildReport {
         state.withLock { $0.early[server] = nil }
         do { try await tell() } catch { throw Failure(error) }
-        let result = await withTaskGroup(of: Result<BuildReport, Failure>.self) { group in
+        let result = await withTaskGroup(of: Result<Told, Failure>.self) { group in
             group.addTask { await self.next(for: server) }
             group.addTask {
                 try? await clock.sleep(for: limit)
@@ -62,12 +69,14 @@ final class BuildReports: Sendable {
             self.end(server, .failure(.unavailable("The build was given up.")))
             return first
         }
-        return try result.get()
+        let told = try result.get()
+        Tracing.current?.add(told.spans)
+        return told.report
     }
 
-    private func next(for server: String) async -> Result<BuildReport, Failure> {
+    private func next(for server: String) async -> Result<Told, Failure> {
         await withCheckedContinuation { continuation in
-            let early = state.withLock { state -> BuildReport? in
+            let early = state.withLock { state -> Told? in
                 if let early = state.early.removeValue(forKey: server) { return early }
                 state.waiting[server] = continuation
                 return nil
@@ -76,20 +85,30 @@ final class BuildReports: Sendable {
         }
     }
 
-    func put(_ report: BuildReport) {
-        state.withLock { state -> CheckedContinuation<Result<BuildReport, Failure>, Never>? in
+    /// - Returns: whether somebody here waits for it.
+    @discardableResult
+    func put(_ report: BuildReport) -> Bool {
+        let told = Told(report: report, spans: Tracing.current?.take() ?? [])
+        let waiting = state.withLock { state -> CheckedContinuation<Result<Told, Failure>, Never>? in
             if let waiting = state.waiting.removeValue(forKey: report.server) { return waiting }
-            state.early[report.server] = report
+            // Those that nobody asks for are another conductor's.
+            if state.early.count >= BuildReports.earlyLimit { state.early.removeAll() }
+            state.early[report.server] = told
             return nil
-        }?.resume(returning: .success(report))
+        }
+        waiting?.resume(returning: .success(told))
+        return waiting != nil
     }
+
+    /// What comes before anybody waits for it is asked for in a moment, or never.
+    private static let earlyLimit = 1_000
 
     /// Somebody wants the server gone: whoever waits for its build stops waiting.
     func giveUp(on server: String) {
         end(server, .failure(Failure(.conflict, "The server is being deleted.")))
     }
 
-    private func end(_ server: String, _ result: Result<BuildReport, Failure>) {
+    private func end(_ server: String, _ result: Result<Told, Failure>) {
         state.withLock { $0.waiting.removeValue(forKey: server) }?.resume(returning: result)
     }
 }

@@ -25,6 +25,14 @@ enum AccessPolicy {
         )
         """)
 
+    /// What everybody and the viewer were given of some things.
+    static func source(_ things: SQL, _ viewer: Viewer) -> SQL {
+        """
+        SELECT object_id AS owner, action, target FROM network_rbac WHERE object_id IN \(things)
+        AND (action = \(Action.external) OR target IN (\(everybody), \(viewer.project))) ORDER BY action, target
+        """
+    }
+
     /// The ids of the things of a kind that somebody was given.
     static func objects(of type: String, _ action: Action, for viewer: Viewer) -> SQL {
         """
@@ -39,7 +47,7 @@ extension Resource {
     static let shareable: [String: (resource: Resource, actions: [AccessPolicy.Action])] = [
         "network": (.network, [.shared, .external]), "subnetpool": (.subnetPool, [.shared]),
         "address_scope": (.addressScope, [.shared]), "security_group": (.securityGroup, [.shared]),
-        "qos_policy": (.qosPolicy, [.shared]),
+        "qos_policy": (.qosPolicy, [.shared]), "address_group": (.addressGroup, [.shared]),
     ]
 
     /// As grants call it.
@@ -135,6 +143,11 @@ extension Desk {
         case "network": "SELECT project_id FROM network_port WHERE network_id = \(object)"
         case "subnetpool": "SELECT project_id FROM network_subnet WHERE subnetpool_id = \(object)"
         case "address_scope": "SELECT project_id FROM network_subnetpool WHERE address_scope_id = \(object)"
+        case "address_group":
+            """
+            SELECT g.project_id FROM network_security_group g JOIN network_security_group_rule r
+            ON r.security_group_id = g.id WHERE r.remote_address_group_id = \(object)
+            """
         case "qos_policy":
             """
             SELECT project_id FROM network_network WHERE qos_policy_id = \(object)

@@ -132,26 +132,31 @@ struct Listing {
         return "(\(SQL.joined(alternatives, by: " OR ")))"
     }
 
-    func page(_ desk: Desk) throws(Failure) -> [Document] {
+    /// Which things are on the page, without its order and length.
+    func condition(_ desk: Desk) throws(Failure) -> SQL {
         var conditions = [desk.reach(resource)] + (try filters(desk.viewer))
         if let id = query["marker"] {
             let marker = try desk.rows(resource, where: "id = \(id)").first
             guard let marker else { throw resource.missing(id) }
             conditions.append(after(marker))
         }
-        let documents = try desk.documents(resource, where: SQL.all(conditions), then: order())
+        return SQL.all(conditions)
+    }
+
+    func page(_ desk: Desk) throws(Failure) -> [Document] {
+        let documents = try desk.documents(resource, where: try condition(desk), then: order())
         return isReverse ? documents.reversed() : documents
     }
 
     /// Both ways from this page; not onward where a page that isn't full says that there is no more.
-    func links(_ documents: [Document], _ base: String) -> [(rel: String, href: String)] {
+    func links(_ ids: [String], _ base: String) -> [(rel: String, href: String)] {
         guard let limit else { return [] }
         let rest = query.items.filter { $0.name != "marker" && $0.name != "page_reverse" }
         let href = { (more: [Parameters.Item]) in "\(base)?\(Parameters(rest + more).text)" }
-        let mark = { (document: Document?) in document.map { [Parameters.Item("marker", $0.id)] } ?? [] }
-        let next = (rel: "next", href: href(mark(documents.last)))
-        let previous = (rel: "previous", href: href(mark(documents.first) + [.init("page_reverse", "True")]))
-        let isFull = documents.count == limit
+        let mark = { (id: String?) in id.map { [Parameters.Item("marker", $0)] } ?? [] }
+        let next = (rel: "next", href: href(mark(ids.last)))
+        let previous = (rel: "previous", href: href(mark(ids.first) + [.init("page_reverse", "True")]))
+        let isFull = ids.count == limit
         var links: [(rel: String, href: String)] = []
         if isReverse || isFull { links.append(next) }
         if !isReverse || isFull { links.append(previous) }

@@ -43,14 +43,14 @@ final class Resource: Sendable {
     let update: Update?
     let delete: Delete?
     let derive: Derive?
+    let sources: Sources?
     private let places: [String: Int]
 
     init(
         _ one: String, _ many: String, path: String? = nil, table: StaticString, parent: Parent? = nil,
         quota: Int? = nil, isTagged: Bool = false, missing: @escaping @Sendable (String) -> Failure,
         attributes: [Attribute], prepare: Prepare? = nil, create: Create? = nil, update: Update? = nil,
-        delete: Delete? = nil,
-        derive: Derive? = nil
+        delete: Delete? = nil, derive: Derive? = nil, sources: Sources? = nil
     ) {
         self.one = one
         self.many = many
@@ -67,6 +67,7 @@ final class Resource: Sendable {
         self.update = update
         self.delete = delete
         self.derive = derive
+        self.sources = sources
         places = Dictionary(
             self.attributes.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
     }

@@ -39,14 +39,20 @@ extension Resource {
     private func list(_ call: Call<Network>) async throws(Failure) -> Reply {
         let listing = try Listing(self, call.query)
         try await prepare?(call)
-        let (documents, view) = try await call.service.database.read { tx in
+        let (sheet, documents, view): (Sheet?, [Document], View) = try await call.service.database.read { tx in
             let desk = Desk(tx, call.service, call)
+            if let sheet = try listing.sheet(desk) { return (sheet, [], sheet.view) }
             let documents = try listing.page(desk)
-            return (documents, try View(self, desk, of: documents))
+            return (nil, documents, try View(self, desk, of: documents))
         }
-        let links = listing.links(documents, call.link("/v2.0" + path))
+        let ids = sheet?.stamps.map(\.id) ?? documents.map(\.id)
+        let links = listing.links(ids, call.link("/v2.0" + path))
         return .json { json in
-            json.array(many, of: documents) { view.write($0, to: &$1) }
+            if let sheet {
+                json.array(many, of: sheet.pieces(keepingIn: call.service.documents)) { $1.raw($0) }
+            } else {
+                json.array(many, of: documents) { view.write($0, to: &$1) }
+            }
             guard !links.isEmpty else { return }
             json.array("\(many)_links", of: links) { link, json in
                 json.object {

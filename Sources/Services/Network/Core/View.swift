@@ -6,11 +6,20 @@ import SQL
 
 /// How a caller sees documents: the members that were asked for and that the rules let them see.
 struct View: Sendable {
-    private let names: [String]
+    let names: [String]
     /// Members that some of the documents show and others don't.
     private let hidden: [String: Set<String>]
 
-    init(_ resource: Resource, _ desk: Desk, of documents: [Document]) throws(Failure) {
+    /// What the caller may see of things of a kind, whichever they are; nil where it depends on the thing.
+    init?(alike resource: Resource, _ desk: Desk) {
+        let guarded = View.guarded(resource, desk)
+        guard guarded.allSatisfy({ $0.scope == .everywhere || $0.scope == .nowhere }) else { return nil }
+        names = guarded.filter { $0.scope == .everywhere }.map(\.name)
+        hidden = [:]
+    }
+
+    /// The members that were asked for, and how far each may be seen.
+    private static func guarded(_ resource: Resource, _ desk: Desk) -> [(name: String, scope: Scope)] {
         let wanted = Set(desk.call?.query.all("fields").filter { !$0.isEmpty } ?? [])
         let isWanted = { (name: String) in wanted.isEmpty || wanted.contains(name) }
         var names: [String] = []
@@ -18,9 +27,12 @@ struct View: Sendable {
             if isWanted(attribute.name) { names.append(attribute.name) }
             if attribute.name == "tenant_id", isWanted("project_id") { names.append("project_id") }
         }
-        let guarded = names.map { (name: $0, scope: desk.scope("get_\(resource.one):\($0)")) }
-        let unseen = Set(guarded.filter { $0.scope == .nowhere }.map(\.name))
-        self.names = names.filter { !unseen.contains($0) }
+        return names.map { (name: $0, scope: desk.scope("get_\(resource.one):\($0)")) }
+    }
+
+    init(_ resource: Resource, _ desk: Desk, of documents: [Document]) throws(Failure) {
+        let guarded = View.guarded(resource, desk)
+        names = guarded.filter { $0.scope != .nowhere }.map(\.name)
         var hidden: [String: Set<String>] = [:]
         var parents: [String: Document] = [:]
         let depending = guarded.filter { $0.scope != .nowhere && $0.scope != .everywhere }

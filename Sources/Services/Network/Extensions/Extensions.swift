@@ -16,9 +16,11 @@ enum Extensions {
     }
 
     static let all: [Extension] = [
+        one("address-group", "Address groups", "Addresses by one name, which rules can speak of."),
         one("address-scope", "Address scope", "Scopes within which no address means two things."),
         one("agent", "Agents", "The agents that do the network's work, and whether they are alive."),
         one("allowed-address-pairs", "Allowed address pairs", "Further addresses that a port may speak for."),
+        one("auto-allocated-topology", "Get me a network", "A network with a way out for who has none."),
         one("availability_zone", "Availability zones", "The zones that agents stand in."),
         one("binding", "Port binding", "How a port is plugged in on its host."),
         one("default-subnetpools", "Default subnet pools", "The pool that a subnet is cut from when none is named."),
@@ -37,11 +39,16 @@ enum Extensions {
         one("extraroute-atomic", "Single further routes", "Routes that are added and removed one by one."),
         one("filter-validation", "Checked filters", "Filters that don't exist are refused."),
         one("fip-port-details", "Ports of floating IPs", "The port behind a floating IP, shown with it."),
+        one("flavors", "Flavors", "Choices of how a network service is provided."),
+        one("floatingip-pools", "Pools of floating IPs", "Where floating IPs come from."),
         one("floating-ip-port-forwarding", "Port forwarding", "Single ports of a floating IP lead to machines inside."),
         one("floating-ip-port-forwarding-description", "Described forwardings", "Port forwardings may be described."),
         one("floating-ip-port-forwarding-detail", "Forwardings in detail", "A floating IP shows them with their ids."),
         one("ip-substring-filtering", "Filters by parts of addresses", "Ports may be found by a part of an address."),
         one("l2_adjacency", "Adjacency", "Whether all ports of a network are on one wire."),
+        one("l3-ha", "HA routers", "Whether a router is meant to outlive its host."),
+        one("l3-ext-ndp-proxy", "Routers with NDP proxies", "Whether a router answers for addresses inside of it."),
+        one("l3-ndp-proxy", "NDP proxies", "IPv6 addresses inside that a router answers for outside."),
         one("l3_agent_scheduler", "Routers of L3 agents", "Which agent hosts a router."),
         one("metering", "Metering", "Labels and rules by which traffic is to be counted."),
         one("net-mtu", "MTU", "The largest packet that a network carries."),
@@ -63,6 +70,7 @@ enum Extensions {
         one("qos-rule-type-details", "Details of rule types", "What drivers can do with a kind of rule."),
         one("quota_details", "Quota details", "What of a quota is used."),
         one("quotas", "Quotas", "How many things a project may have."),
+        one("rbac-address-group", "Sharing of address groups", "Address groups may be shared with single projects."),
         one("rbac-address-scope", "Sharing of address scopes", "Address scopes may be shared with single projects."),
         one("rbac-policies", "Sharing", "Things may be shared with single projects."),
         one(
@@ -71,7 +79,13 @@ enum Extensions {
         one("revision-if-match", "Changes to a known revision", "A change may say which revision it is meant for."),
         one("router", "Routers", "Routers and floating IPs."),
         one("security-group", "Security groups", "Rules about who may speak with a port."),
+        one("security-groups-default-rules", "Default rules", "What new security groups start with."),
         one("security-groups-normalized-cidr", "Normalised CIDRs", "The network that a rule's prefix means."),
+        one(
+            "security-groups-remote-address-group", "Rules about address groups", "Rules may speak of address groups."),
+        one(
+            "security-groups-rules-belongs-to-default-sg", "Rules of default groups",
+            "Whether a rule is in a project's default group."),
         one("security-groups-port-filtering", "Ports by security group", "Ports may be found by their groups."),
         one("service-type", "Service providers", "What provides the advanced services."),
         one("sort-key-validation", "Checked sort keys", "Sort keys that don't exist are refused."),

@@ -69,6 +69,7 @@ enum FloatingIPRows {
         try QoSRows.check(draft, nil, desk)
         try point(&draft, at: draft.text("port_id"), draft.text("fixed_ip_address"), draft, desk)
         try desk.insert(.floatingIP, draft)
+        try desk.noteNews(of: [draft.text("port_id")].compactMap { $0 })
     }
 
     /// The port that holds the address outside. It belongs to no project.
@@ -112,6 +113,7 @@ enum FloatingIPRows {
                 throw .badRequest("floatingip", "fixed_ip_address cannot be specified without a port_id")
             }
             try point(&changes, at: port, changes.text("fixed_ip_address"), before, desk)
+            try desk.noteNews(of: [before.text("port_id"), port].compactMap { $0 })
         }
         try QoSRows.check(changes, before, desk)
         try desk.change(.floatingIP, before.id, changes)
@@ -122,6 +124,7 @@ enum FloatingIPRows {
             throw .clash(
                 "FipInUseByPortForwarding", "Floating IP \(floating.id) in use by Port Forwarding resources.")
         }
+        try desk.noteNews(of: [floating.text("port_id")].compactMap { $0 })
         try desk.remove(.floatingIP, floating.id)
         try desk.removePort(floating.text("floating_port_id") ?? "")
     }

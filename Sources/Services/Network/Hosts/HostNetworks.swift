@@ -34,11 +34,14 @@ extension HostNetwork {
         ports = try Self.ports(tx).filter { known.contains($0.network) }
         let members = Dictionary(
             ports.flatMap { port in port.groups.map { ($0, port.speaks) } }, uniquingKeysWith: { $0 + $1 })
-        for index in groups.indices { groups[index].members = Set(members[groups[index].id] ?? []).sorted() }
+        for index in groups.indices {
+            groups[index].members = Set(members[groups[index].id] ?? groups[index].members).sorted()
+        }
         // What other hosts have to do with their own ports is none of this one's business, except for those that it
         // gives addresses to.
         let served = Set(ports.filter { $0.host == host && $0.owner == DeviceOwner.dhcp }.map(\.network))
         let here = Set(ports.filter { $0.host == host }.map(\.network))
+        try findPeers(of: host, here, tx)
         ports = ports.filter { $0.host == host || served.contains($0.network) }
         networks = networks.filter { here.contains($0.id) }
         let mentioned = Set(ports.filter { $0.host == host }.flatMap(\.groups))
@@ -46,6 +49,28 @@ extension HostNetwork {
         groups = groups.filter { mentioned.contains($0.id) || remote.contains($0.id) }
         let joined = Set(ports.filter { $0.host == host && $0.owner.hasPrefix("network:router") }.map(\.device))
         routers = try Self.routers(tx).filter { joined.contains($0.id) }
+    }
+
+    /// Who is where, on the networks that this host shares with others through tunnels.
+    private mutating func findPeers(of host: String, _ here: Set<String>, _ tx: Transaction) throws(Failure) {
+        let tunnelled = Set(networks.filter { here.contains($0.id) && SegmentType.isTunnel($0.type) }.map(\.id))
+        let others = ports.filter { tunnelled.contains($0.network) && $0.host != host && !$0.host.isEmpty }
+        guard !others.isEmpty else { return }
+        var ends: [String: String] = [:]
+        try tx.each("SELECT host, configurations FROM network_agent ORDER BY host") { row in
+            let configurations = try JSONReader.read(Array(try row.text("configurations").utf8))
+            guard let end = configurations["tunneling_ip"]?.string, !end.isEmpty else { return }
+            ends[try row.text("host")] = end
+        }
+        var peers: [String: [String: [WirePeer.Port]]] = [:]
+        for port in others {
+            guard let end = ends[port.host] else { continue }
+            peers[port.network, default: [:]][end, default: []] += port.known
+        }
+        for index in networks.indices {
+            let found = (peers[networks[index].id] ?? [:]).sorted { $0.key < $1.key }
+            networks[index].peers = found.map { WirePeer(tunnel: $0.key, ports: $0.value) }
+        }
     }
 
     private static func networks(_ tx: Transaction) throws(Failure) -> [WireNetwork] {
@@ -139,12 +164,20 @@ extension HostNetwork {
                     isIngress: try row.text("direction") == "ingress",
                     family: try row.text("ethertype") == "IPv6" ? 6 : 4, transport: try row.optionalText("protocol"),
                     low: try row.optionalInteger("port_range_min"), high: try row.optionalInteger("port_range_max"),
-                    prefix: try row.optionalText("remote_ip_prefix"), group: try row.optionalText("remote_group_id")))
+                    prefix: try row.optionalText("remote_ip_prefix"),
+                    group: try row.optionalText("remote_group_id") ?? row.optionalText("remote_address_group_id")))
         }
-        return try tx.rows("SELECT id, stateful FROM network_security_group ORDER BY id") { row in
-            let id = try row.text("id")
-            return WireGroup(id: id, isStateful: try row.bool("stateful"), rules: rules[id] ?? [], members: [])
+        // A rule speaks of an address group as it does of a security group: by who is in it.
+        let addresses = try tx.rows("SELECT id, addresses FROM network_address_group ORDER BY id") { row in
+            WireGroup(
+                id: try row.text("id"), isStateful: true, rules: [],
+                members: try row.json("addresses").compactMap(\.string))
         }
+        return try addresses
+            + tx.rows("SELECT id, stateful FROM network_security_group ORDER BY id") { row in
+                let id = try row.text("id")
+                return WireGroup(id: id, isStateful: try row.bool("stateful"), rules: rules[id] ?? [], members: [])
+            }
     }
 
     private static func routers(_ tx: Transaction) throws(Failure) -> [WireRouter] {
@@ -170,12 +203,18 @@ extension HostNetwork {
                     outsidePort: try row.integer("external_port"), inside: try row.text("internal_ip_address"),
                     insidePort: try row.integer("internal_port")))
         }
+        var proxied: [String: [String]] = [:]
+        let proxies: SQL = """
+            SELECT p.router_id, p.ip_address FROM network_ndp_proxy p JOIN network_router r ON r.id = p.router_id
+            WHERE r.enable_ndp_proxy = 1 ORDER BY p.ip_address
+            """
+        try tx.each(proxies) { proxied[try $0.text("router_id"), default: []].append(try $0.text("ip_address")) }
         return try tx.rows("SELECT id, admin_state_up, enable_snat, routes FROM network_router ORDER BY id") { row in
             let id = try row.text("id")
             return WireRouter(
                 id: id, isUp: try row.bool("admin_state_up"), hidesInside: try row.bool("enable_snat"),
                 routes: try row.json("routes").map(WireRoute.init), floating: floating[id] ?? [],
-                forwardings: forwardings[id] ?? [])
+                forwardings: forwardings[id] ?? [], proxied: proxied[id] ?? [])
         }
     }
 }
@@ -204,6 +243,12 @@ extension WirePort {
 
     /// All the addresses that may be the senders of its packets.
     fileprivate var speaks: [String] { fixed.map(\.address) + pairs.map(\.address) }
+
+    /// What others know of it beforehand. An address that it may take over isn't its own yet.
+    fileprivate var known: [WirePeer.Port] {
+        let more = Set(pairs.map(\.mac)).subtracting([mac]).sorted().map { WirePeer.Port(mac: $0, addresses: []) }
+        return [WirePeer.Port(mac: mac, addresses: fixed.map(\.address))] + more
+    }
 }
 
 extension Row {

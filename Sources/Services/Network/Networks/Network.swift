@@ -8,7 +8,8 @@ extension Resource {
         "network", "networks", table: "network_network", quota: 100, isTagged: true,
         missing: { .missing("NetworkNotFound", "Network \($0) could not be found.") },
         attributes: [.id, .name, .project, .isUp] + NetworkRows.attributes + Attribute.standard,
-        create: NetworkRows.create, update: NetworkRows.update, delete: NetworkRows.delete, derive: NetworkRows.derive)
+        create: NetworkRows.create, update: NetworkRows.update, delete: NetworkRows.delete, derive: NetworkRows.derive,
+        sources: NetworkRows.sources)
 }
 
 /// A network's own attributes and rules.
@@ -158,6 +159,19 @@ enum NetworkRows {
     }
 
     // MARK: What is worked out
+
+    static let sources: Resource.Sources = { networks, viewer in
+        [
+            Tags.source(networks),
+            AccessPolicy.source(networks, viewer),
+            "SELECT network_id AS owner, s.* FROM network_segment s WHERE network_id IN \(networks)",
+            """
+            SELECT s.network_id AS owner, s.id, s.ip_version, p.address_scope_id FROM network_subnet s
+            LEFT JOIN network_subnetpool p ON p.id = s.subnetpool_id
+            WHERE s.network_id IN \(networks) ORDER BY s.created_at, s.id
+            """,
+        ]
+    }
 
     static func derive(_ networks: inout [Document], _ desk: Desk) throws(Failure) {
         let ids = networks.map(\.id)

@@ -23,7 +23,8 @@ extension Resource {
             resource: .network, key: "network_id", column: "network_id", prefix: "network", lends: ["shared"]),
         quota: 500, isTagged: true, missing: { .missing("PortNotFound", "Port \($0) could not be found.") },
         attributes: [.id, .name, .project, .isUp, .status] + PortRows.attributes + Attribute.standard,
-        create: PortRows.create, update: PortRows.update, delete: PortRows.delete, derive: PortRows.derive)
+        create: PortRows.create, update: PortRows.update, delete: PortRows.delete, derive: PortRows.derive,
+        sources: PortRows.sources)
 }
 
 /// A port's own attributes.
@@ -103,6 +104,26 @@ enum PortRows {
 
     private static let grouped: Attribute.Narrow = { values, _ in
         "id IN (SELECT port_id FROM network_port_group WHERE group_id IN \(.list(values)))"
+    }
+
+    static let sources: Resource.Sources = { ports, _ in
+        [
+            Tags.source(ports),
+            """
+            SELECT port_id AS owner, subnet_id, address_key FROM network_address
+            WHERE port_id IN \(ports) ORDER BY place, address_key
+            """,
+            "SELECT port_id AS owner, group_id FROM network_port_group WHERE port_id IN \(ports) ORDER BY group_id",
+            """
+            SELECT p.id AS owner, n.qos_policy_id FROM network_port p JOIN network_network n ON n.id = p.network_id
+            WHERE p.id IN \(ports) AND n.qos_policy_id IS NOT NULL
+            """,
+            """
+            SELECT t.port_id AS owner, t.id, s.port_id, s.segmentation_type, s.segmentation_id, p.mac_address
+            FROM network_trunk t LEFT JOIN network_subport s ON s.trunk_id = t.id
+            LEFT JOIN network_port p ON p.id = s.port_id WHERE t.port_id IN \(ports) ORDER BY s.segmentation_id, s.port_id
+            """,
+        ]
     }
 
     static func derive(_ ports: inout [Document], _ desk: Desk) throws(Failure) {

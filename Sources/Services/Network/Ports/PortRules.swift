@@ -169,7 +169,10 @@ extension PortRows {
             try changeGroups(changes, after, desk)
         }
         try QoSRows.check(changes, before, desk)
-        if changes.has("fixed_ips") { try move(before, after, mac, desk) }
+        if changes.has("fixed_ips") {
+            try move(before, after, mac, desk)
+            try desk.noteNews(of: [before.id])
+        }
         if ["binding:host_id", "binding:vnic_type", "admin_state_up"].contains(where: { changes.has($0) }) {
             try bind(&after, network, desk)
             for name in ["binding:vif_type", "binding:vif_details", "status"] { changes[name] = after[name] }
@@ -216,8 +219,10 @@ extension PortRows {
                 "Port \(port.id) cannot be deleted directly via the port API: has device owner \(owner).")
         }
         try desk.requireNoTrunk(on: port.id)
+        try desk.noteNews(of: [port.id])
         try desk.releaseFloatingIPs(of: port.id)
         try desk.releaseForwardings(to: port.id)
+        try desk.releaseProxies(of: port.id)
         try desk.removePort(port.id)
     }
 }

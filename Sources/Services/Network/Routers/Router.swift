@@ -24,7 +24,8 @@ enum RouterRows {
         Attribute(
             "external_gateway_info", nil, set: .always, .nullable(.either([.object(Fields([])), .object(gateway)]))),
         Attribute("enable_snat", .boolean, isVisible: false),
-        Attribute("ha", nil, set: .always, .looseBoolean),
+        Attribute("ha", .boolean, set: .always, .looseBoolean, or: .value(false)),
+        Attribute("enable_ndp_proxy", .boolean, set: .always, .looseBoolean, or: .value(false)),
         Attribute("distributed", .boolean, set: .always, .looseBoolean, or: .value(false)),
         Attribute("gateway_port_id", .text, isVisible: false),
         Attribute(
@@ -55,10 +56,14 @@ enum RouterRows {
     static let distributed = Migration(
         "add distributed routers", "ALTER TABLE network_router ADD COLUMN distributed BOOLEAN NOT NULL DEFAULT 0")
 
+    /// Whether it is meant to outlive its host. It is noted; one host serves it.
+    static let available = Migration(
+        "add routers that outlive their hosts",
+        "ALTER TABLE network_router ADD COLUMN ha BOOLEAN NOT NULL DEFAULT 0")
+
     // MARK: Rules
 
     static func create(_ draft: inout Document, _ desk: Desk) throws(Failure) {
-        try requireAgents(draft)
         draft["status"] = "ACTIVE"
         draft["routes"] = []
         draft["enable_snat"] = true
@@ -67,7 +72,14 @@ enum RouterRows {
     }
 
     static func update(_ changes: inout Document, _ before: Document, _ desk: Desk) throws(Failure) {
-        try requireAgents(changes)
+        if changes.has("ha"), changes["ha"] != before["ha"] {
+            guard !before.flag("admin_state_up") || changes.boolean("admin_state_up") == false else {
+                throw .badRequest(
+                    "router",
+                    "Cannot change HA attribute of active routers. Please set router admin_state_up to False prior to upgrade"
+                )
+            }
+        }
         if changes.has("distributed"), changes["distributed"] != before["distributed"] {
             guard !before.flag("admin_state_up") || changes.boolean("admin_state_up") == false else {
                 throw .badRequest(
@@ -81,14 +93,6 @@ enum RouterRows {
         }
         if changes.has("routes") { try desk.requireReachable(changes.objects("routes"), from: before.id) }
         try desk.change(.router, before.id, changes)
-    }
-
-    /// A router that outlives its host would need another one to go to.
-    private static func requireAgents(_ router: Document) throws(Failure) {
-        guard router.flag("ha") else { return }
-        throw .clash(
-            "HANotEnoughAvailableAgents",
-            "Not enough l3 agents available to ensure HA. Minimum required 2, available 1.")
     }
 
     static func delete(_ router: Document, _ desk: Desk) throws(Failure) {
@@ -106,7 +110,6 @@ enum RouterRows {
         let rows = try desk.rows(.port, where: "id IN \(.list(ports))")
         let networks = Dictionary(rows.map { ($0.id, $0["network_id"]) }, uniquingKeysWith: { first, _ in first })
         for index in routers.indices {
-            routers[index]["ha"] = false
             guard let port = routers[index].text("gateway_port_id"), let network = networks[port] ?? nil else {
                 routers[index]["external_gateway_info"] = .null
                 continue

@@ -58,6 +58,7 @@ extension Desk {
                 "Gateway cannot be updated for router \(router.id), since a gateway to external network \(port.text("network_id") ?? "") is required by one or more floating IPs."
             )
         }
+        try requireNoProxies(on: router.id)
         try tx.run("UPDATE network_router SET gateway_port_id = NULL WHERE id = \(router.id)")
         try removePort(port.id)
     }

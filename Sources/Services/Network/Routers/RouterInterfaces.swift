@@ -113,7 +113,7 @@ extension Desk {
 
     // MARK: Plugging in
 
-    fileprivate func addInterface(to router: Document, _ body: JSON) throws(Failure) -> Document {
+    func addInterface(to router: Document, _ body: JSON) throws(Failure) -> Document {
         let taken = try interfaceSubnets(of: router.id)
         switch (body["port_id"]?.string, body["subnet_id"]?.string) {
         case (let port?, nil): return try addInterface(port: port, to: router, besides: taken)
@@ -198,7 +198,7 @@ extension Desk {
 
     // MARK: Unplugging
 
-    fileprivate func removeInterface(of router: Document, _ body: JSON) throws(Failure) -> Document {
+    func removeInterface(of router: Document, _ body: JSON) throws(Failure) -> Document {
         let all = try interfaces(of: router.id)
         let subnet = body["subnet_id"]?.string
         if let id = body["port_id"]?.string {
@@ -243,6 +243,7 @@ extension Desk {
                 "Router interface for subnet \(subnet) on router \(router) cannot be deleted, as it is required by one or more floating IPs."
             )
         }
+        try requireNoProxies(on: router, of: subnet)
         let network = try find(.subnet, subnet)?.text("cidr").flatMap { IPNetwork($0) }
         let hops = try get(.router, router).objects("routes").compactMap {
             $0.text("nexthop").flatMap { IPAddress($0) }

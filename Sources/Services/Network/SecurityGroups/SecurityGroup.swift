@@ -1,5 +1,6 @@
 import API
 import Base
+import HTTP
 import Policy
 import SQL
 
@@ -40,7 +41,10 @@ enum SecurityGroupRows {
 
     /// Whoever looks for groups finds the default one.
     static func prepare(_ call: Call<Network>) async throws(Failure) {
-        guard let project = call.caller.projectID, !call.caller.roles.isEmpty else { return }
+        guard let own = call.caller.projectID, !call.caller.roles.isEmpty else { return }
+        // An administrator who looks for another project's groups finds its default one, too.
+        let named = call.query.all("project_id") + call.query.all("tenant_id")
+        let project = named.count == 1 && call.allows(.contextIsAdmin) ? named[0] : own
         let database = call.service.database
         let known = try await database.read { tx in
             try tx.exists("SELECT 1 FROM network_security_group WHERE default_of = \(project)")
@@ -52,8 +56,9 @@ enum SecurityGroupRows {
     static func create(_ draft: inout Document, _ desk: Desk) throws(Failure) {
         try requireOtherName(draft)
         try desk.ensureDefaultGroup(of: draft.project)
-        try desk.requireQuota(.securityGroupRule, draft.project, adding: 2)
-        try desk.insertGroup(draft)
+        let rules = try DefaultRuleRows.count(isDefault: false, desk)
+        try desk.requireQuota(.securityGroupRule, draft.project, adding: rules)
+        try desk.insertGroup(draft, isDefault: false)
     }
 
     static func update(_ changes: inout Document, _ before: Document, _ desk: Desk) throws(Failure) {
@@ -125,31 +130,15 @@ extension Desk {
             .init(name: "name", value: .string(SecurityGroupRows.defaultName)),
             .init(name: "stateful", value: true), .init(name: "description", value: "Default security group"),
         ])
-        try insertGroup(group)
+        try insertGroup(group, isDefault: true)
         try tx.run("UPDATE network_security_group SET default_of = \(project) WHERE id = \(group.id)")
-        for ethertype in ["IPv4", "IPv6"] {
-            try addRule(to: group, "ingress", ethertype, from: group.id)
-        }
         return group.id
     }
 
-    /// What a group starts with: everything may go out.
-    fileprivate func insertGroup(_ group: Document) throws(Failure) {
+    fileprivate func insertGroup(_ group: Document, isDefault: Bool) throws(Failure) {
         try insert(.securityGroup, group)
-        for ethertype in ["IPv4", "IPv6"] { try addRule(to: group, "egress", ethertype, from: nil) }
-    }
-
-    private func addRule(
-        to group: Document, _ direction: String, _ ethertype: String, from remote: String?
-    ) throws(Failure) {
-        try insert(
-            .securityGroupRule,
-            Document([
-                .init(name: "id", value: .string(newID())), .init(name: "tenant_id", value: group["tenant_id"] ?? ""),
-                .init(name: "security_group_id", value: .string(group.id)),
-                .init(name: "direction", value: .string(direction)),
-                .init(name: "ethertype", value: .string(ethertype)),
-                .init(name: "remote_group_id", value: .optional(remote)), .init(name: "description", value: ""),
-            ]))
+        for rule in try DefaultRuleRows.rules(for: group, isDefault: isDefault, self) {
+            try insert(.securityGroupRule, rule)
+        }
     }
 }

@@ -28,6 +28,8 @@ enum SecurityGroupRuleRows {
         Attribute("remote_ip_prefix", .text, set: .create, .nullable(.text(0...64)), or: .value(.null), as: prefix),
         Attribute("normalized_cidr", nil),
         Attribute("remote_group_id", .text, set: .create, .nullable(.text(0...36)), or: .value(.null)),
+        Attribute("remote_address_group_id", .text, set: .create, .nullable(.text(0...36)), or: .value(.null)),
+        Attribute("belongs_to_default_sg", nil),
     ]
 
     static let created = Migration(
@@ -93,11 +95,13 @@ enum SecurityGroupRuleRows {
         try desk.touch(.securityGroup, group.id)
     }
 
-    private static func checkRemote(_ rule: Document, _ desk: Desk) throws(Failure) {
-        guard !(rule.says("remote_ip_prefix") && rule.says("remote_group_id")) else {
+    static func checkRemote(_ rule: Document, _ desk: Desk) throws(Failure) {
+        let ways = ["remote_ip_prefix", "remote_group_id", "remote_address_group_id"]
+        guard ways.count(where: { rule.says($0) }) <= 1 else {
             throw .input(
                 "Only one of remote_ip_prefix or remote_group_id or remote_address_group_id may be provided")
         }
+        if let group = rule.text("remote_address_group_id") { _ = try desk.visible(.addressGroup, group) }
         if let group = rule.text("remote_group_id") { _ = try desk.visible(.securityGroup, group) }
         guard let network = rule.text("remote_ip_prefix").flatMap({ IPNetwork($0) }) else { return }
         let ethertype = network.family == .v4 ? "IPv4" : "IPv6"
@@ -110,7 +114,7 @@ enum SecurityGroupRuleRows {
     private static func twin(of rule: Document, _ desk: Desk) throws(Failure) -> String? {
         let telling = [
             "direction", "ethertype", "protocol", "port_range_min", "port_range_max", "remote_ip_prefix",
-            "remote_group_id",
+            "remote_group_id", "remote_address_group_id",
         ]
         let group = rule.text("security_group_id") ?? ""
         let others = try desk.rows(.securityGroupRule, where: "security_group_id = \(group)")
@@ -123,7 +127,13 @@ enum SecurityGroupRuleRows {
     }
 
     static func derive(_ rules: inout [Document], _ desk: Desk) throws(Failure) {
+        let groups = Set(rules.compactMap { $0.text("security_group_id") }).sorted()
+        let own: SQL = "id IN \(.list(groups)) AND default_of IS NOT NULL"
+        let defaults = Set(
+            try desk.tx.rows("SELECT id FROM network_security_group WHERE \(own)") { try $0.text("id") })
         for index in rules.indices {
+            rules[index]["belongs_to_default_sg"] = .bool(
+                defaults.contains(rules[index].text("security_group_id") ?? ""))
             let network = rules[index].text("remote_ip_prefix").flatMap { IPNetwork($0) }
             rules[index]["normalized_cidr"] = .optional(network?.network.description)
         }

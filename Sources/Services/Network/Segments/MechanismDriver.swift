@@ -45,7 +45,7 @@ package struct SimulatedDriver: MechanismDriver {
 /// Linux bridges on the host. The port is up when the host's agent says so; a host with no such agent cannot bind one.
 package struct LinuxBridgeDriver: MechanismDriver {
     package let name = "linuxbridge"
-    private static let types: Set<String> = ["local", "flat", "vlan", "vxlan", "gre"]
+    private static let types: Set<String> = ["local", "flat", "vlan", "vxlan"]
 
     package init() {}
 

@@ -19,6 +19,9 @@ struct SegmentType: Sendable {
 
     static let all: [SegmentType] = [local, flat, vlan, vxlan, gre, geneve]
 
+    /// Whether it is carried from host to host in packets of theirs.
+    static func isTunnel(_ name: String) -> Bool { all.contains { $0.name == name && $0.overhead > 0 } }
+
     static func named(_ name: String) throws(Failure) -> SegmentType {
         guard let type = all.first(where: { $0.name == name }) else {
             throw .input("network_type value '\(name)' not supported")

@@ -36,7 +36,8 @@ extension Resource {
             lends: ["shared", "router:external"]),
         quota: 100, isTagged: true, missing: { .missing("SubnetNotFound", "Subnet \($0) could not be found.") },
         attributes: [.id, .name, .project] + SubnetRows.attributes + Attribute.standard,
-        create: SubnetRows.create, update: SubnetRows.update, delete: SubnetRows.delete, derive: SubnetRows.derive)
+        create: SubnetRows.create, update: SubnetRows.update, delete: SubnetRows.delete, derive: SubnetRows.derive,
+        sources: SubnetRows.sources)
 }
 
 /// A subnet's own attributes and rules.
@@ -126,6 +127,17 @@ enum SubnetRows {
             let fixed = FixedIP(subnet: subnet.id, address: IPAddress(in: subnet.cidr, of: mac))
             try desk.give(fixed, to: port.id, on: network, place: 100)
         }
+        try desk.noteNews(of: ports.map(\.id))
+    }
+
+    static let sources: Resource.Sources = { subnets, _ in
+        [
+            Tags.source(subnets),
+            """
+            SELECT s.id AS owner, r.action FROM network_subnet s JOIN network_rbac r ON r.object_id = s.network_id
+            WHERE s.id IN \(subnets) AND r.action = \(AccessPolicy.Action.external)
+            """,
+        ]
     }
 
     static func derive(_ subnets: inout [Document], _ desk: Desk) throws(Failure) {
@@ -190,6 +202,8 @@ enum SubnetRows {
                 "Unable to complete operation on subnet \(subnet.id): One or more ports have an IP allocation from this subnet."
             )
         }
+        let losing: SQL = "SELECT port_id FROM network_address WHERE subnet_id = \(subnet.id)"
+        try desk.noteNews(of: try desk.tx.rows(losing) { try $0.text("port_id") })
         try desk.tx.run("DELETE FROM network_address WHERE subnet_id = \(subnet.id)")
         try desk.remove(.subnet, subnet.id)
         try desk.touch(.network, subnet.text("network_id") ?? "")

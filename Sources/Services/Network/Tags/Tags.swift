@@ -15,6 +15,10 @@ enum Tags {
             PRIMARY KEY (object_id, tag)
         )
         """)
+
+    static func source(_ things: SQL) -> SQL {
+        "SELECT object_id AS owner, tag FROM network_tag WHERE object_id IN \(things) ORDER BY tag"
+    }
 }
 
 extension Desk {

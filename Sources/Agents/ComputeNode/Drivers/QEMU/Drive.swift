@@ -73,9 +73,9 @@ struct Drive {
     // MARK: Disks across the network
 
     /// How long a guest waits for a server of disks that restarts, before its reads and writes fail.
-    private static let reconnectSeconds = 60
+    static let reconnectSeconds = 60
 
-    private static func place(_ url: String) -> JSON {
+    static func place(_ url: String) -> JSON {
         if url.hasPrefix("rbd:") { return rbd(url.dropFirst(4)) }
         var place: JSON.Object = JSON.Object()
         place["driver"] = "nbd"

@@ -31,12 +31,7 @@ package struct QEMUHypervisor: Hypervisor {
     package init(
         folder: String, accelerator: Accelerator? = nil, loops: Loops, world: World, actor: String = "compute-node"
     ) async throws(Failure) {
-        // Every guest's folder is a UUID below this one, and holds sockets.
-        guard folder.hasPrefix("/"), folder.utf8.count + 37 <= GuestFolder.longestPath else {
-            throw .invalid(
-                "\(folder) is no place for guests: it has to begin with / and have at most "
-                    + "\(GuestFolder.longestPath - 37) bytes.")
-        }
+        try GuestFolder.check(parent: folder)
         try LocalFiles.make(folder)
         self.folder = folder
         self.loops = loops
@@ -51,6 +46,19 @@ package struct QEMUHypervisor: Hypervisor {
             of: GuestEvent.self, bufferingPolicy: .bufferingNewest(GuestEvent.mostWaiting))
         (started, starts) = AsyncStream.makeStream(
             of: GuestID.self, bufferingPolicy: .bufferingNewest(GuestEvent.mostWaiting))
+    }
+
+    package func capacity() async throws(Failure) -> Capacity {
+        let version = try await Program("qemu-system-x86_64", "--version").run(by: actor).text
+        return try Capacity(
+            ofThisMachineFor: folder, version: QEMUHypervisor.version(in: version), isAccelerated: accelerator == .kvm)
+    }
+
+    /// "QEMU emulator version 7.2.22 (Debian …)" is 7002022.
+    static func version(in text: String) -> Int {
+        let word = text.split(whereSeparator: \.isWhitespace).first { $0.first?.isNumber == true } ?? ""
+        let parts = word.split(separator: ".").map { Int($0) ?? 0 }
+        return (parts + [0, 0, 0]).prefix(3).reduce(0) { $0 * 1_000 + $1 }
     }
 
     // MARK: Looking

@@ -1,5 +1,4 @@
 package import Base
-import IO
 import Programs
 
 extension QEMUHypervisor: Snapshotting {
@@ -13,7 +12,7 @@ extension QEMUHypervisor: Snapshotting {
             do throws(Failure) {
                 if power == nil {
                     var copy = Program("qemu-img", "convert", "-q", "-O", format.driver, guest.root, fresh)
-                    copy.limit = QEMUHypervisor.longestCopy
+                    copy.limit = GuestDisks.longestCopy
                     try await copy.run(by: actor)
                 } else {
                     try await copyLive(guest, to: fresh, format)
@@ -26,13 +25,24 @@ extension QEMUHypervisor: Snapshotting {
         }
     }
 
-    /// A disk of a terabyte at 300 MB a second.
-    private static let longestCopy = Duration.seconds(3_600)
+    /// A copying that was begun by one who didn't live to see its end goes on: it is given up for a new one.
+    private func dropCopy(_ qmp: QMP) async throws(Failure) {
+        let jobs = try await qmp.execute("query-block-jobs").array ?? []
+        if jobs.contains(where: { $0["device"] == "copy" }) {
+            try await qmp.execute("block-job-cancel", ["device": "copy", "force": true])
+            let ends: Set<String> = ["BLOCK_JOB_CANCELLED", "BLOCK_JOB_COMPLETED"]
+            _ = try await qmp.event { ends.contains($0.name) && $0.data["device"] == "copy" }
+        }
+        let nodes = try await qmp.execute("query-named-block-nodes", ["flat": true]).array ?? []
+        guard nodes.contains(where: { $0["node-name"] == "copy" }) else { return }
+        try await qmp.execute("blockdev-del", ["node-name": "copy"])
+    }
 
     /// The disk as it is at the moment when the copying begins: what the guest writes from then on, it writes after the old
     /// has been put in safety.
     private func copyLive(_ guest: GuestFolder, to path: String, _ format: DiskFormat) async throws(Failure) {
-        try await visit(guest, within: QEMUHypervisor.longestCopy) { (qmp) throws(Failure) in
+        try await visit(guest, within: GuestDisks.longestCopy) { (qmp) throws(Failure) in
+            try await dropCopy(qmp)
             let nodes = try await qmp.execute("query-named-block-nodes", ["flat": true]).array
             guard let size = nodes?.first(where: { $0["node-name"] == "root" })?["image"]?["virtual-size"]?.integer
             else {
@@ -55,13 +65,7 @@ extension QEMUHypervisor: Snapshotting {
 
 extension QEMUHypervisor: ConsoleLogging {
     package func consoleLog(_ id: GuestID, last bytes: Int) async throws(Failure) -> [UInt8] {
-        let guest = try guestFolder(id)
-        guard Files.exists(guest.path) else { throw .noGuest(id) }
-        guard Files.exists(guest.consoleLog) else { return [] }
-        let file = try FileSlice(path: guest.consoleLog)
-        let tail = try file.read(max(0, file.length - bytes)..<file.length)
-        // What has been given back to the file system reads as zeroes.
-        return Array(tail.drop { $0 == 0 })
+        try ConsoleLogs.tail(guestFolder(id), bytes)
     }
 }
 
@@ -89,12 +93,5 @@ extension QEMUHypervisor: RemoteScreens {
 }
 
 extension QEMUHypervisor: Rescuing {
-    package func rootDisk(of id: GuestID) async throws(Failure) -> DiskSpec {
-        let guest = try guestFolder(id)
-        guard let record = try guest.record() else { throw .noGuest(id) }
-        switch record.spec.root {
-        case .image: return DiskSpec(id: id.text, place: .file(path: guest.root, format: .qcow2))
-        case .volume(let disk): return disk
-        }
-    }
+    package func rootDisk(of id: GuestID) async throws(Failure) -> DiskSpec { try guestFolder(id).rootDisk() }
 }

@@ -9,7 +9,9 @@ package enum Accelerator: String, Sendable {
     case tcg
 
     /// An emulator keeps what it has translated: 32 MB instead of a gigabyte of it costs no speed that was measurable.
-    var argument: String { self == .kvm ? "kvm" : "tcg,tb-size=32" }
+    static let translationsMB = 32
+
+    var argument: String { self == .kvm ? "kvm" : "tcg,tb-size=\(Accelerator.translationsMB)" }
 
     /// Emulated, a plain processor starts fastest and can move anywhere; a real one is worth having whole.
     var cpu: String { self == .kvm ? "host" : "qemu64" }

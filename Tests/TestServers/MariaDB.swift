@@ -1,20 +1,16 @@
-import Base
 import Foundation
 import Synchronization
-import Testing
-
-@testable import SQL
 
 /// A MariaDB server of our own, in a folder of its own, that lives as long as the tests.
-final class MariaDB: Sendable {
-    let folder: String
+package final class MariaDB: Sendable {
+    package let folder: String
     private let names = Atomic(0)
 
-    static let isInstalled = access("/usr/sbin/mariadbd", X_OK) == 0
+    package static let isInstalled = access("/usr/sbin/mariadbd", X_OK) == 0
 
-    static func running() throws -> MariaDB { try shared.get() }
+    package static func running() async throws -> MariaDB { try await shared.value }
 
-    private static let shared = Result { try MariaDB() }
+    private static let shared = Task { try await Aside.run { try MariaDB() } }
 
     private struct DidNotStart: Error { let log: String }
 
@@ -63,16 +59,28 @@ final class MariaDB: Sendable {
         rm -rf "$folder"
         """
 
-    func address(of database: String) -> String { "mysql://root@localhost/\(database)?socket=\(folder)/socket" }
+    package func address(of database: String) -> String { "mysql://root@localhost/\(database)?socket=\(folder)/socket" }
 
     /// With an empty database, which is gone afterwards.
-    func withDatabase(_ body: (String) async throws -> Void) async throws {
+    package func withDatabase(_ body: (String) async throws -> Void) async throws {
         let name = "test\(names.add(1, ordering: .relaxed).newValue)"
-        let server = try Database(.init(address(of: "mysql") + "&connections=1"))
         // With another character set than ours, since we must not depend on it.
-        try await server.write { try $0.run(SQL(text: "CREATE DATABASE \(name) CHARACTER SET latin1", values: [])) }
+        try await run("CREATE DATABASE \(name) CHARACTER SET latin1")
         try await body(address(of: name))
-        try await server.write { try $0.run(SQL(text: "DROP DATABASE \(name)", values: [])) }
-        await server.close()
+        try await run("DROP DATABASE \(name)")
+    }
+
+    private struct Refused: Error { let statement: String }
+
+    private func run(_ statement: String) async throws {
+        let folder = folder
+        try await Aside.run {
+            let client = Process()
+            client.executableURL = URL(filePath: "/usr/bin/mariadb")
+            client.arguments = ["--no-defaults", "--socket=\(folder)/socket", "--user=root", "--execute=\(statement)"]
+            try client.run()
+            client.waitUntilExit()
+            guard client.terminationStatus == 0 else { throw Refused(statement: statement) }
+        }
     }
 }

@@ -1,4 +1,5 @@
 import Base
+import IO
 import Programs
 
 /// Makes what is missing of a guest's own disks. Each comes under another name and is moved in place when it is whole.
@@ -7,11 +8,15 @@ struct GuestDisks {
     let folder: GuestFolder
     let actor: String
 
+    /// A disk of a terabyte at 300 MB a second.
+    static let longestCopy = Duration.seconds(3_600)
+
     func ensure() async throws(Failure) {
         if case .image(let path, let format, let sizeGB) = spec.root {
             try await ensure(folder.root) { (fresh) throws(Failure) in
                 try await layOver(path, format, sizeGB, fresh)
             }
+            try await grow(folder.root, to: Int64(sizeGB) << 30)
         }
         for (index, sizeGB) in spec.ephemeralGB.enumerated() {
             try await ensure(folder.ephemeral(index)) { (fresh) throws(Failure) in
@@ -36,6 +41,14 @@ struct GuestDisks {
         try LocalFiles.remove(fresh)
         try await make(fresh)
         try LocalFiles.move(fresh, to: path)
+    }
+
+    /// A guest that has got more room finds it at its next start; what is there is never cut off.
+    private func grow(_ path: String, to bytes: Int64) async throws(Failure) {
+        // At 24 in a qcow2 file: how long the disk is.
+        let size = try FileSlice(path: path).read(24..<32).reduce(Int64(0)) { $0 << 8 | Int64($1) }
+        guard size < bytes else { return }
+        try await Program("qemu-img", "resize", "-q", "-f", "qcow2", path, String(bytes)).run(by: actor)
     }
 
     private func layOver(_ image: String, _ format: DiskFormat, _ sizeGB: Int, _ path: String) async throws(Failure) {

@@ -46,6 +46,24 @@ struct GuestFolder: Sendable {
     /// A Unix socket's path has at most so many bytes, and the longest name here is `/console`.
     static let longestPath = 107 - 8
 
+    /// Every guest's folder is a UUID below that one, and holds sockets.
+    static func check(parent folder: String) throws(Failure) {
+        guard folder.hasPrefix("/"), folder.utf8.count + 37 <= longestPath else {
+            throw .invalid(
+                "\(folder) is no place for guests: it has to begin with / and have at most "
+                    + "\(longestPath - 37) bytes.")
+        }
+    }
+
+    /// What the guest starts from, for another that looks into it.
+    func rootDisk() throws(Failure) -> DiskSpec {
+        guard let record = try record() else { throw .noGuest(id) }
+        switch record.spec.root {
+        case .image: return DiskSpec(id: id.text, place: .file(path: root, format: .qcow2))
+        case .volume(let disk): return disk
+        }
+    }
+
     func record() throws(Failure) -> Record? {
         let bytes: [UInt8]
         do throws(Failure) { bytes = try Files.read(recordPath) } catch  where error.kind == .notFound { return nil }

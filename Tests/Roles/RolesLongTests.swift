@@ -1,0 +1,92 @@
+import Base
+import Foundation
+import HTTP
+import TestServers
+import Testing
+
+/// A cloud whose roles are processes of their own, over HTTP, RabbitMQ and MariaDB.
+@Suite(.enabled(if: Site.isPossible, "needs mariadb-server and rabbitmq-server"), .serialized, .timeLimit(.minutes(20)))
+struct RolesLongTests {
+    @Test func serversComeAndGoAcrossProcesses() async throws {
+        try await Site.with { site in
+            try await site.startThree()
+            for fromVolume in [false, true] {
+                let server = try await site.boot(fromVolume: fromVolume)
+                try await site.until("the server is there") { try await site.status(of: server) == "ACTIVE" }
+                #expect(try await site.ask("DELETE", "/compute/v2.1/servers/\(server)").status == 204)
+                try await site.until("the server is gone") { try await site.status(of: server) == "GONE" }
+            }
+            try await site.expectNothingLeft()
+        }
+    }
+
+    /// Each role is killed in the middle of boots and of deletions, and comes back.
+    @Test func whoeverIsKilledWorkComesToAnEnd() async throws {
+        try await Site.with { site in
+            try await site.startThree()
+            let roles = [
+                ("n1", "compute-node, network-node, volume-node"), ("c1", "conductor, scheduler"), ("a1", "api"),
+            ]
+            for (name, role) in roles {
+                for (fromVolume, pause) in [(false, 60), (true, 250), (false, 500)] {
+                    let server = try await site.boot(fromVolume: fromVolume)
+                    try await Task.sleep(for: .milliseconds(pause))
+                    try await restart(name, role, site)
+                    try await site.until("\(server) comes to rest after \(name) was killed") {
+                        ["ACTIVE", "ERROR"].contains(try await site.status(of: server))
+                    }
+                    #expect(try await site.ask("DELETE", "/compute/v2.1/servers/\(server)").status == 204)
+                    try await Task.sleep(for: .milliseconds(pause / 2))
+                    try await restart(name, role, site)
+                    try await site.until("\(server) goes after \(name) was killed") {
+                        try await site.status(of: server) == "GONE"
+                    }
+                }
+            }
+            try await site.expectNothingLeft()
+        }
+    }
+
+    private func restart(_ name: String, _ role: String, _ site: Site) async throws {
+        try site.kill(name)
+        try site.start(name, role, port: name == "a1" ? site.gateway : nil)
+        if name == "a1" { try await site.login() }
+    }
+
+    /// A conductor that doesn't come back leaves its work to the other.
+    @Test func aConductorTakesOverWhatAnotherLeft() async throws {
+        try await Site.with { site in
+            try await site.startThree()
+            try site.start("c2", "conductor, scheduler")
+            var servers: [String] = []
+            for _ in 0..<6 { servers.append(try await site.boot(fromVolume: false)) }
+            try site.kill("c1")
+            for server in servers {
+                try await site.until("\(server) comes to rest") {
+                    ["ACTIVE", "ERROR"].contains(try await site.status(of: server))
+                }
+                #expect(try await site.ask("DELETE", "/compute/v2.1/servers/\(server)").status == 204)
+                try await site.until("\(server) is gone") { try await site.status(of: server) == "GONE" }
+            }
+            try await site.expectNothingLeft()
+        }
+    }
+
+    /// What one API revokes, another refuses when it has looked again, which it does twice a second.
+    @Test func aRevocationIsSeenByEveryAPI() async throws {
+        try await Site.with { site in
+            try site.start("a1", "api", port: site.gateway)
+            try await site.login()
+            let port = try RabbitMQ.freePort()
+            try await site.startSecondAPI(port: port)
+            let token = try await site.newToken()
+            #expect(try await site.ask("GET", "/identity/v3/projects", token: token, at: port).status == 200)
+            let revoked = try await site.ask(
+                "DELETE", "/identity/v3/auth/tokens", headers: ["X-Subject-Token": token])
+            #expect(revoked.status == 204)
+            try await site.until("the second API refuses the token") {
+                try await site.ask("GET", "/identity/v3/projects", token: token, at: port).status == 401
+            }
+        }
+    }
+}
