@@ -29,5 +29,12 @@ def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
 
 
 def commit() -> str:
-    done = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, cwd=FILE.parents[1])
-    return done.stdout.strip() or "unknown"
+    """What was measured. That figures were just written down doesn't make it another."""
+    name = said("describe", "--always")
+    changed = said("status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs/measured.md")
+    return (name or "unknown") + ("-dirty" if changed else "")
+
+
+def said(*words: str) -> str:
+    done = subprocess.run(["git", *words], capture_output=True, text=True, cwd=FILE.parents[1])
+    return done.stdout.strip()

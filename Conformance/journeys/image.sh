@@ -45,7 +45,8 @@ a_deactivated_image_is_not_given_out() {
     os image set --public --deactivate portrait
     ask image show portrait
     is status deactivated
-    refused '403|Forbidden|deactivated' -- --os-cloud martlet-demo image save --file "$SCRATCH/none" portrait
+    # The client takes the refusal for the image, and finds that its checksum is another.
+    refused '403|Forbidden|deactivated|checksum mismatch' -- --os-cloud martlet-demo image save --file "$SCRATCH/none" portrait
     # Whoever looks into what is wrong with it still gets it.
     os image save --file "$SCRATCH/back" portrait
     cmp "$file" "$SCRATCH/back" || exit 1

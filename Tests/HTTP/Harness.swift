@@ -53,17 +53,17 @@ final class Wire {
 
     init(stream: Stream) { self.stream = stream }
 
-    func send(_ text: String) async throws { try await stream.write(Array(text.utf8), by: .after(.seconds(10))) }
+    func send(_ text: String) async throws { try await stream.write(Array(text.utf8), by: .after(.seconds(120))) }
 
     func rest() async throws -> String {
-        while let bytes = try await stream.read(by: .after(.seconds(10))) { pending += bytes }
+        while let bytes = try await stream.read(by: .after(.seconds(120))) { pending += bytes }
         defer { pending = [] }
         return String(decoding: pending, as: UTF8.self)
     }
 
     func bytes(_ count: Int) async throws -> [UInt8] {
         while pending.count < count {
-            pending += try #require(try await stream.read(by: .after(.seconds(10))))
+            pending += try #require(try await stream.read(by: .after(.seconds(120))))
         }
         defer { pending.removeFirst(count) }
         return Array(pending.prefix(count))
@@ -71,7 +71,7 @@ final class Wire {
 
     /// What is there, at most so much.
     func some(upTo limit: Int = 64 * 1024) async throws -> [UInt8] {
-        if pending.isEmpty { pending = try #require(try await stream.read(upTo: limit, by: .after(.seconds(10)))) }
+        if pending.isEmpty { pending = try #require(try await stream.read(upTo: limit, by: .after(.seconds(120)))) }
         defer { pending = [] }
         return pending
     }

@@ -48,7 +48,7 @@ func withTLSServer(
         let wire = try await client.connect()
         do {
             let trust = try TLSTrust(authorities: certificate.certificate)
-            try await wire.stream.secure(to: name, trusting: trust, by: .after(.seconds(10)))
+            try await wire.stream.secure(to: name, trusting: trust, by: .after(.seconds(120)))
         } catch {
             await wire.stream.close()
             throw error

@@ -48,7 +48,7 @@ import Trace
     }
 
     @Test func whoItLeavesBehindIsNotWaitedFor() async throws {
-        let outcome = try await shell("sleep 60 & echo $!").run(by: "test")
+        let outcome = try await shell("sleep 600 & echo $!").run(by: "test")
         let left = outcome.text.dropLast()
         try await Program("kill", String(left)).run(by: "test")
     }

@@ -61,6 +61,7 @@ private enum Tool {
                 process.arguments = arguments
                 let pipe = Pipe()
                 process.standardOutput = pipe
+                process.standardError = FileHandle.nullDevice
                 do { try process.run() } catch { return caller.resume(throwing: error) }
                 let text = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
                 process.waitUntilExit()
