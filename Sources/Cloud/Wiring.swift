@@ -29,6 +29,9 @@ package struct Cloud: Sendable {
     /// What makes networks real here: `linuxbridge` or `simulated`.
     package let mechanism: NetworkMechanism
     private let loops = Loops()
+    /// What the cloud does by itself stays on one thread of its own: between threads every step of a workflow would be
+    /// woken and waited for several times.
+    private let control = Loops(count: 1)
     private let door: Door
     private let export: SpanExport?
     let services: [ServiceAPI]
@@ -113,6 +116,7 @@ package struct Cloud: Sendable {
     /// Lets go of everything without ever having run.
     func abandon() async {
         await loops.stop()
+        await control.stop()
         await plane?.database.close()
     }
 
@@ -172,8 +176,11 @@ package struct Cloud: Sendable {
         ready(server.addresses.map(\.description))
         // Where nothing listens there is nothing to serve, and that is no reason to end.
         let serving: [@Sendable () async throws -> Void] = listeners.isEmpty ? [] : [{ try await server.run() }]
-        let failure = await Cloud.untilOneEnds(lives + serving)
+        let failure = await withTaskExecutorPreference(control.next()) {
+            await Cloud.untilOneEnds(lives + serving)
+        }
         await loops.stop()
+        await control.stop()
         await plane?.database.close()
         if let failure, failure.kind != .unavailable { throw failure }
     }

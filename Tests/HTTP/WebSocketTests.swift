@@ -113,7 +113,7 @@ import Testing
         #expect(PercentCoding.decode("a+b", plusIsBlank: true) == "a b")
         #expect(PercentCoding.encode("a/b \u{e4}~", keeping: "/") == "a/b%20%C3%A4~")
         #expect(PercentCoding.encode("a/b") == "a%2Fb")
-        for bad in ["%", "%4", "%zz", "%FF"] { #expect(PercentCoding.decode(bad) == nil) }
+        for bad: Substring in ["%", "%4", "%zz", "%FF"] { #expect(PercentCoding.decode(bad) == nil) }
     }
 
     @Test func aQueryKeepsItsOrder() throws {

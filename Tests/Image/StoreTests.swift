@@ -27,7 +27,7 @@ extension FileStore {
 @Suite struct StoreTests {
     private static func keep(_ text: String, as key: StoreKey, in store: any Store) async throws -> Digests {
         let reception = try await store.receive()
-        for byte in text.utf8 { try await reception.write([byte]) }
+        for byte in text.utf8 { try await reception.write([[byte]]) }
         let digests = try await reception.finish()
         try await reception.keep(as: key)
         return digests
@@ -62,7 +62,7 @@ extension FileStore {
     @Test(arguments: StoreKind.all) func whatIsDiscardedWasNeverThere(kind: StoreKind) async throws {
         let store = try kind.make()
         let reception = try await store.receive()
-        try await reception.write([1, 2, 3])
+        try await reception.write([[1], [2, 3]])
         await reception.discard()
         #expect(try await store.keys().isEmpty)
     }
@@ -70,7 +70,7 @@ extension FileStore {
     @Test(arguments: StoreKind.all) func whatComesInCanBeLookedAt(kind: StoreKind) async throws {
         let store = try kind.make()
         let reception = try await store.receive()
-        try await reception.write(Array("hello".utf8))
+        try await reception.write([Array("hello".utf8)])
         _ = try await reception.finish()
         let seen = try await reception.look { bytes throws(Failure) in
             (bytes.count, try bytes.read(3..<9), try bytes.read(7..<9))
@@ -92,7 +92,7 @@ extension FileStore {
     @Test func filesThatWereCutOffAreClearedAtTheStart() async throws {
         let store = try FileStore.temporary()
         let cutOff = try await store.receive()
-        try await cutOff.write([1, 2, 3])
+        try await cutOff.write([[1, 2, 3]])
         _ = try await Self.keep("kept", as: StoreKey("a"), in: store)
         let again = try FileStore.temporary(store.folder)
         #expect(try Folders.entries(of: store.folder + "/incoming").isEmpty)

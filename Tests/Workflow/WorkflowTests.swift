@@ -103,6 +103,23 @@ final class TestClock: Clock {
         #expect(spans.map(\.name) == ["plan", "dig", "build", "dry", "paint"])
     }
 
+    @Test func whatEndsAfterARunIsToldOfItToo() async throws {
+        let runner = runner()
+        let world = World(clock: clock, chance: SeededChance(seed: 2))
+        let tracing = Tracing(trace: 1, requestID: "req-1", collector: Collector(), world: world)
+        try await Tracing.$current.withValue(tracing) {
+            try await Tracing.span("POST /houses", .rest, by: "api") { () async throws(Failure) in
+                do {
+                    try await start(runner)
+                    try await runner.settle()
+                } catch { throw Failure(error) }
+            }
+        }
+        try await runner.settle()
+        let spans = try await database.read { try $0.spans(about: "house") }
+        #expect(spans.map(\.name).sorted() == ["POST /houses", "build", "dig", "dry", "paint", "plan"])
+    }
+
     @Test(arguments: Build.steps.map(\.name), WorkflowRunner.FaultPoint.allCases)
     func aRunThatFailsLeavesNothingBehind(at broken: String, point: WorkflowRunner.FaultPoint) async throws {
         let runner = runner { if ($0, $1) == (point, broken) { throw Failure.invalid("broken") } }

@@ -19,8 +19,9 @@ package struct NetworkNode: Sendable {
 
     /// How often it looks though nobody said that something changed, and says that it is there.
     private static let pace: Duration = .seconds(15)
-    /// What changes in one go is looked at once.
-    private static let calm: Duration = .milliseconds(20)
+    /// What changes in one go is looked at once; and on a host with so much on it that looking takes its time, looking
+    /// takes no more than a part of all time.
+    private static func calm(after look: Duration) -> Duration { max(.milliseconds(20), look * 15) }
 
     private final class Last: Sendable {
         let desired = Mutex(HostNetwork(networks: [], ports: [], groups: [], routers: []))
@@ -53,8 +54,10 @@ package struct NetworkNode: Sendable {
             }
             group.addTask {
                 for await _ in nudges {
+                    let begun = world.now
                     await converge()
-                    guard (try? await world.clock.sleep(for: NetworkNode.calm)) != nil else { return }
+                    let calm = NetworkNode.calm(after: world.now - begun)
+                    guard (try? await world.clock.sleep(for: calm)) != nil else { return }
                 }
             }
             await group.next()

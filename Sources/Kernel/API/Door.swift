@@ -36,7 +36,7 @@ package struct Door: Sendable {
         for service in services {
             let policy = try Policy(
                 service.rules, definitions: service.definitions, overrides: overrides[service.name] ?? [:])
-            rooms.append(Room(service: service, policy: policy))
+            rooms.append(Room(service, policy))
         }
         self.rooms = rooms
         self.gateway = gateway
@@ -49,10 +49,15 @@ package struct Door: Sendable {
         self.told = told
     }
 
-    /// A service with the rules in force for it.
-    private struct Room: Sendable {
+    /// A service with the rules in force for it. Each request has hold of one, so it is shared, not copied.
+    private final class Room: Sendable {
         let service: ServiceAPI
         let policy: Policy
+
+        init(_ service: ServiceAPI, _ policy: Policy) {
+            self.service = service
+            self.policy = policy
+        }
     }
 
     package func respond(to request: HTTPRequest) async -> HTTPResponse {
@@ -162,14 +167,15 @@ package struct Door: Sendable {
     private func choose(
         _ method: String, _ match: Router<Int>.Match, _ service: ServiceAPI, _ version: Microversion
     ) throws(Failure) -> (ServiceAPI.Entry, [String]) {
+        for entry in match.entries where entry.method == method && service.endpoints[entry.target].exists(at: version) {
+            return (service.endpoints[entry.target], entry.names)
+        }
         let known = match.entries.filter { service.endpoints[$0.target].exists(at: version) }
         // What another version can do is not found in this one; what none can do is not allowed.
         guard !known.isEmpty || !match.entries.contains(where: { $0.method == method }) else {
             throw Failure(.notFound, "The resource could not be found.")
         }
-        let chosen =
-            known.first { $0.method == method } ?? (method == "HEAD" ? known.first { $0.method == "GET" } : nil)
-        guard let chosen else {
+        guard method == "HEAD", let chosen = known.first(where: { $0.method == "GET" }) else {
             throw Failure(
                 .methodNotAllowed, "The method \(method) is not allowed for this resource.",
                 name: Set((known.isEmpty ? match.entries : known).map(\.method)).sorted().joined(separator: ", "))
@@ -246,19 +252,22 @@ package struct Door: Sendable {
     // MARK: Which service
 
     private struct Way {
-        let service: ServiceAPI
-        let policy: Policy
+        let room: Room
         let segments: [String]
         let base: String
         /// The first part of the path that cannot be decoded.
         let unreadable: Substring?
+
+        var service: ServiceAPI { room.service }
+        var policy: Policy { room.policy }
     }
 
     /// By the port that the request came to, or behind the gateway by the first part of its path.
     private func way(of request: HTTPRequest) -> Way? {
         var segments: [String] = []
         var unreadable: Substring?
-        for segment in request.path.split(separator: "/") {
+        for bytes in request.path.utf8.split(separator: UInt8(ascii: "/")) {
+            let segment = Substring(bytes)
             let text = PercentCoding.decode(segment)
             if text == nil, unreadable == nil { unreadable = segment }
             segments.append(text ?? String(segment))
@@ -272,12 +281,10 @@ package struct Door: Sendable {
             }
             segments.removeFirst()
             base += "/" + room.service.name
-            return Way(
-                service: room.service, policy: room.policy, segments: segments, base: base, unreadable: unreadable)
+            return Way(room: room, segments: segments, base: base, unreadable: unreadable)
         }
         guard let room = rooms.first(where: { $0.service.port == port }) else { return nil }
-        return Way(
-            service: room.service, policy: room.policy, segments: segments, base: base, unreadable: unreadable)
+        return Way(room: room, segments: segments, base: base, unreadable: unreadable)
     }
 
     /// The caller's own id for the request, when it has the right form, so that one id follows it through every hop.

@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 
 /// Where randomness comes from. A parameter, so that a whole cloud can be run again from one seed.
@@ -6,12 +7,31 @@ package protocol Chance: Sendable {
 }
 
 /// The machine's own randomness, fit for secrets.
+///
+/// It is fetched in pieces, as every request needs some; what has been handed out is forgotten.
 package struct SystemChance: Chance {
+    private static let stock = Mutex<[UInt64]>([])
+
     package init() {}
 
     package func next() -> UInt64 {
-        var generator = SystemRandomNumberGenerator()
-        return generator.next()
+        SystemChance.stock.withLock { stock in
+            if stock.isEmpty { stock = SystemChance.fetch() }
+            let last = stock.count - 1
+            defer {
+                stock[last] = 0
+                stock.removeLast()
+            }
+            return stock[last]
+        }
+    }
+
+    private static func fetch() -> [UInt64] {
+        [UInt64](unsafeUninitializedCapacity: 32) { words, count in
+            // Up to 256 bytes the kernel gives all or nothing.
+            precondition(getentropy(words.baseAddress, 256) == 0, "The machine has no randomness.")
+            count = 32
+        }
     }
 }
 

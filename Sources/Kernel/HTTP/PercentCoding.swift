@@ -22,10 +22,9 @@ package enum PercentCoding {
     }
 
     /// The text that the text stands for; nil also if that isn't UTF-8.
-    package static func decode(_ text: some StringProtocol, plusIsBlank: Bool = false) -> String? {
-        guard text.utf8.contains(where: { $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: "+") }) else {
-            return String(text)
-        }
+    package static func decode(_ text: Substring, plusIsBlank: Bool = false) -> String? {
+        let isCoded = text.utf8.contains(UInt8(ascii: "%")) || text.utf8.contains(UInt8(ascii: "+"))
+        guard isCoded else { return String(text) }
         return bytes(text, plusIsBlank: plusIsBlank).flatMap { String(validating: $0, as: UTF8.self) }
     }
 

@@ -5,7 +5,7 @@ extension SQL {
     /// Lists are filled up to a power of two with their last value, so that lists of all lengths share few statements.
     package static func list(_ values: some Collection<some Bindable>) -> SQL {
         guard !values.isEmpty else { return "(SELECT 1 FROM (SELECT 1) AS nobody WHERE 1 = 0)" }
-        var bound = values.map(\.bound)
+        var bound = values.map { $0.bound }
         while bound.count < 1_024, bound.count & (bound.count - 1) != 0 { bound.append(bound[bound.count - 1]) }
         let places = String(repeating: "?, ", count: bound.count - 1)
         return SQL(text: "(\(places)?)", values: bound)

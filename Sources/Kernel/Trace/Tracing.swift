@@ -76,22 +76,45 @@ package struct Tracing: Sendable {
     /// What has been collected since the last time: for whoever is about to write to the store anyway.
     package func take() -> [Span] { collector.take() }
 
+    /// The same for the last time: what is still under way, as the request may be with which the story begins, is told
+    /// one by one as it ends.
+    package func takeLast(_ late: @escaping @Sendable (Span) -> Void) -> [Span] { collector.takeLast(late) }
+
     package func add(_ spans: [Span]) { for span in spans { collector.add(span) } }
 }
 
 /// Spans on their way to the store. Bounded: a story with more pages loses its last ones, never its memory.
 package final class Collector: Sendable {
-    private let spans = Mutex<[Span]>([])
+    private struct State {
+        var spans: [Span] = []
+        /// Who is told of what comes after the end.
+        var late: (@Sendable (Span) -> Void)?
+    }
+
+    private let state = Mutex(State())
     private static let limit = 512
 
     package init() {}
 
-    func add(_ span: Span) { spans.withLock { if $0.count < Collector.limit { $0.append(span) } } }
+    func add(_ span: Span) {
+        let late = state.withLock { state in
+            if state.late == nil, state.spans.count < Collector.limit { state.spans.append(span) }
+            return state.late
+        }
+        late?(span)
+    }
 
     func take() -> [Span] {
-        spans.withLock { spans in
-            defer { spans = [] }
-            return spans
+        state.withLock { state in
+            defer { state.spans = [] }
+            return state.spans
+        }
+    }
+
+    func takeLast(_ late: @escaping @Sendable (Span) -> Void) -> [Span] {
+        state.withLock { state in
+            defer { state = State(late: late) }
+            return state.spans
         }
     }
 }

@@ -191,11 +191,18 @@ private struct Journey<W: Workflow> {
 
     // MARK: Saving
 
+    /// What there is to tell since the last time.
+    private func pages(of run: Run) -> [Span] {
+        guard run.isOver else { return Tracing.current?.take() ?? [] }
+        let runner = runner
+        return Tracing.current?.takeLast { runner.tellLater($0, of: run) } ?? []
+    }
+
     private mutating func save(keepingLease: Bool = false) async throws(Failure) {
         run.state = state.json
         if !keepingLease { run.heldUntil = runner.world.now + WorkflowRunner.lease }
         let (saved, holder) = (run, runner.name)
-        let spans = Tracing.current?.take() ?? []
+        let spans = pages(of: saved)
         run.isCancelled = try await runner.database.write { tx in
             try tx.keep(spans, of: saved.requestID, about: saved.subject)
             return try tx.save(saved, holder: holder)

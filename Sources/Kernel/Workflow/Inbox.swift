@@ -2,16 +2,17 @@ import Base
 import Synchronization
 import Trace
 
-/// A run, with the trace that it belongs to where that is known.
-struct Work: Sendable {
-    let run: Run
-    let tracing: Tracing?
+enum Work: Sendable {
+    /// A run, with the trace that it belongs to where that is known.
+    case run(Run, Tracing?)
+    /// What was still to be told of the story of a run that is over.
+    case page(Span, of: Run)
 }
 
-/// Runs that are to be worked on now, and the one task that waits for them.
+/// What is to be worked on now, and the one task that waits for it.
 final class Inbox: Sendable {
     private struct State {
-        var runs: [Work] = []
+        var work: [Work] = []
         var isClosed = false
         var waiter: CheckedContinuation<Void, Never>?
         var bell: CheckedContinuation<Void, Never>?
@@ -19,9 +20,9 @@ final class Inbox: Sendable {
 
     private let state = Mutex(State())
 
-    func put(_ run: Run, _ tracing: Tracing? = nil) {
+    func put(_ work: Work) {
         state.withLock { state -> CheckedContinuation<Void, Never>? in
-            state.runs.append(Work(run: run, tracing: tracing))
+            state.work.append(work)
             defer { state.waiter = nil }
             return state.waiter
         }?.resume()
@@ -39,7 +40,7 @@ final class Inbox: Sendable {
     func take() async -> [Work] {
         await withCheckedContinuation { continuation in
             let isReady = state.withLock { state in
-                if state.runs.isEmpty, !state.isClosed {
+                if state.work.isEmpty, !state.isClosed {
                     state.waiter = continuation
                     return false
                 }
@@ -52,8 +53,8 @@ final class Inbox: Sendable {
 
     func takeNow() -> [Work] {
         state.withLock { state in
-            defer { state.runs = [] }
-            return state.runs
+            defer { state.work = [] }
+            return state.work
         }
     }
 

@@ -68,7 +68,7 @@ package final class WorkflowRunner: Sendable {
             tx.afterCommit { tell() }
         } else {
             let tracing = Tracing.current
-            tx.afterCommit { [inbox] in inbox.put(run, tracing) }
+            tx.afterCommit { [inbox] in inbox.put(.run(run, tracing)) }
         }
         return run.id
     }
@@ -102,11 +102,10 @@ package final class WorkflowRunner: Sendable {
             group.addTask { await self.ring() }
             var running = 0
             while !Task.isCancelled {
-                let runs = await inbox.take()
-                for work in runs {
+                for work in await inbox.take() {
                     if running >= WorkflowRunner.limit, await group.next() != nil { running -= 1 }
                     running += 1
-                    group.addTask { await self.carryOn(work) }
+                    group.addTask { await self.perform(work) }
                 }
             }
             group.cancelAll()
@@ -128,7 +127,7 @@ package final class WorkflowRunner: Sendable {
     private func ring() async {
         while !Task.isCancelled {
             do {
-                for run in try await claim() { inbox.put(run) }
+                for run in try await claim() { inbox.put(.run(run, nil)) }
                 try await inbox.pause(WorkflowRunner.rounds, world.clock)
             } catch {
                 if !Task.isCancelled { log.error("Looking for abandoned work failed: \(error)") }
@@ -149,22 +148,35 @@ package final class WorkflowRunner: Sendable {
         }
     }
 
-    private func carryOn(_ work: Work) async {
-        guard inHand.withLock({ $0.insert(work.run.id).inserted }) else { return }
-        defer { inHand.withLock { _ = $0.remove(work.run.id) } }
-        guard let kind = kinds[work.run.workflow] else {
-            return log.error("Run \(work.run.id): nobody here knows the workflow \(work.run.workflow).")
+    private func perform(_ work: Work) async {
+        switch work {
+        case .run(let run, let tracing): await carryOn(run, tracing)
+        case .page(let span, let run):
+            do throws(Failure) {
+                try await database.write { try $0.keep([span], of: run.requestID, about: run.subject) }
+            } catch { log.warning("A page of the story of \(run.subject) is lost: \(error)") }
         }
-        await kind.carryOn(work.run, work.tracing, self)
+    }
+
+    /// A story goes on until its request is answered, which may be after the run is over.
+    func tellLater(_ span: Span, of run: Run) { inbox.put(.page(span, of: run)) }
+
+    private func carryOn(_ run: Run, _ tracing: Tracing?) async {
+        guard inHand.withLock({ $0.insert(run.id).inserted }) else { return }
+        defer { inHand.withLock { _ = $0.remove(run.id) } }
+        guard let kind = kinds[run.workflow] else {
+            return log.error("Run \(run.id): nobody here knows the workflow \(run.workflow).")
+        }
+        await kind.carryOn(run, tracing, self)
     }
 
     /// Works on everything that is due until nothing is, in the calling task. For tests, where time is theirs.
     package func settle() async throws(Failure) {
         while true {
-            var runs = inbox.takeNow()
-            if runs.isEmpty { runs = try await claim().map { Work(run: $0, tracing: nil) } }
-            guard !runs.isEmpty else { return }
-            for work in runs { await carryOn(work) }
+            var works = inbox.takeNow()
+            if works.isEmpty { works = try await claim().map { Work.run($0, nil) } }
+            guard !works.isEmpty else { return }
+            for work in works { await perform(work) }
         }
     }
 }

@@ -2,6 +2,7 @@ import API
 import Base
 import Glibc
 import HTTP
+import IO
 
 /// Images that were used on this host, each a file named for its id. An image never changes, so a file that is there is
 /// right; one that is being fetched has another name until it is whole.
@@ -13,6 +14,9 @@ struct ImageCache: Sendable {
 
     let folder: String
     let service: Neighbour
+
+    /// Where images are copied: disks are waited for there, not where everything else goes on.
+    private static let files = Pool(name: "image cache", threads: 2)
 
     func ensure(_ id: String, token: String) async throws(Failure) -> File {
         let image = try await service.ask("GET", "/v2/images/\(id)", token: token).json
@@ -49,15 +53,22 @@ struct ImageCache: Sendable {
             throw .unavailable("Cannot write in \(folder): \(String(cString: strerror(errno))).")
         }
         defer { close(descriptor) }
+        let folder = folder
         try await response.read { bytes throws(Failure) in
-            var rest = bytes[...]
-            while !rest.isEmpty {
-                let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-                guard count > 0 else {
-                    throw .unavailable("Cannot write in \(folder): \(String(cString: strerror(errno))).")
-                }
-                rest = rest.dropFirst(count)
+            try await ImageCache.files.run { () throws(Failure) in
+                try ImageCache.write(bytes, to: descriptor, in: folder)
             }
+        }
+    }
+
+    private static func write(_ bytes: [UInt8], to descriptor: Int32, in folder: String) throws(Failure) {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            guard count > 0 else {
+                throw .unavailable("Cannot write in \(folder): \(String(cString: strerror(errno))).")
+            }
+            rest = rest.dropFirst(count)
         }
     }
 }

@@ -50,5 +50,5 @@ extension JSON {
     package init<Thing>(_ id: ID<Thing>?) { self.init(id?.text) }
     package init(_ moment: Moment?) { self = moment.map { .integer($0.microseconds) } ?? .null }
     package init(_ texts: [String]) { self = .array(texts.map { .string($0) }) }
-    package init(list values: some Sequence<some JSONCoded>) { self = .array(values.map(\.json)) }
+    package init(list values: some Sequence<some JSONCoded>) { self = .array(values.map { $0.json }) }
 }

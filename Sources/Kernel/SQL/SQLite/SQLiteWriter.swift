@@ -58,7 +58,7 @@ final class SQLiteWriter {
         var outcomes: [Outcome] = []
         do throws(Failure) {
             try connection.control("BEGIN IMMEDIATE")
-            for work in group { outcomes.append(try attempt(work)) }
+            for work in group { outcomes.append(try attempt(work, isAlone: group.count == 1)) }
             try end(anythingToKeep: outcomes.contains { $0.failure == nil })
         } catch {
             if connection.isInTransaction { try? connection.control("ROLLBACK") }
@@ -69,18 +69,20 @@ final class SQLiteWriter {
         for outcome in outcomes { outcome.work.finish(outcome.failure) }
     }
 
-    /// Throws only when the group as a whole is lost.
-    private func attempt(_ work: any Work) throws(Failure) -> Outcome {
+    /// Throws only when the group as a whole is lost. What is alone in its group is undone with it.
+    private func attempt(_ work: any Work, isAlone: Bool) throws(Failure) -> Outcome {
         let transaction = Transaction(connection)
-        try connection.control("SAVEPOINT work")
+        if !isAlone { try connection.control("SAVEPOINT work") }
         do throws(Failure) {
             try work.run(transaction)
-            try connection.control("RELEASE work")
+            if !isAlone { try connection.control("RELEASE work") }
             return Outcome(work: work, transaction: transaction, failure: nil)
         } catch {
             guard connection.isInTransaction else { throw error }
-            try connection.control("ROLLBACK TO work")
-            try connection.control("RELEASE work")
+            if !isAlone {
+                try connection.control("ROLLBACK TO work")
+                try connection.control("RELEASE work")
+            }
             return Outcome(work: work, transaction: transaction, failure: error)
         }
     }

@@ -14,9 +14,7 @@ final class Tokens: Sendable {
     private let state = Mutex(State())
 
     private struct State {
-        var known: [String: Token] = [:]
-        /// Which of them stand on a user.
-        var textsOfUser: [ID<User>: [String]] = [:]
+        var known = KnownTokens()
         var revocations = Revocations()
         /// Where in the store the last of them stands that was read.
         var lastRevocation = 0
@@ -24,8 +22,6 @@ final class Tokens: Sendable {
         var changes = 0
     }
 
-    /// Some 2 KB each. At the limit all are forgotten and looked up anew.
-    private static let memoryLimit = 50_000
     /// So many revocations of others that nobody waits long for the lock, were there a million.
     private static let takenInAtOnce = 2_000
 
@@ -60,7 +56,7 @@ final class Tokens: Sendable {
 
     /// The token behind a text, if it is one of ours and still good.
     func token(_ text: String, evenIfExpired: Bool = false) async throws(Failure) -> Token {
-        let (known, changes) = state.withLock { ($0.known[text], $0.changes) }
+        let (known, changes) = state.withLock { ($0.known.find(text), $0.changes) }
         if let known {
             guard evenIfExpired || world.now < known.content.expires else { throw .noToken }
             return known
@@ -96,13 +92,7 @@ final class Tokens: Sendable {
 
     private func remember(_ token: Token, since changes: Int) {
         state.withLock { state in
-            guard state.changes == changes else { return }
-            if state.known.count >= Tokens.memoryLimit {
-                state.known.removeAll(keepingCapacity: true)
-                state.textsOfUser.removeAll(keepingCapacity: true)
-            }
-            state.known[token.text] = token
-            for person in token.people { state.textsOfUser[person, default: []].append(token.text) }
+            if state.changes == changes { state.known.add(token) }
         }
     }
 
@@ -151,10 +141,8 @@ final class Tokens: Sendable {
             state.withLock { state in
                 state.revocations.add(revocation)
                 state.changes += 1
-                for text in state.textsOfUser[user] ?? [] {
-                    guard let token = state.known[text] else { continue }
-                    if state.revocations.cover(token.content, token.people) { state.known[text] = nil }
-                }
+                let revocations = state.revocations
+                state.known.forget(user) { revocations.cover($0.content, $0.people) }
             }
         }
     }
@@ -165,7 +153,7 @@ final class Tokens: Sendable {
         tx.afterCommit { [self] in
             state.withLock { state in
                 state.changes += 1
-                for text in state.textsOfUser.removeValue(forKey: user) ?? [] { state.known[text] = nil }
+                state.known.forget(user)
             }
         }
     }
@@ -180,8 +168,7 @@ final class Tokens: Sendable {
     func dropAll() {
         state.withLock { state in
             state.changes += 1
-            state.known.removeAll(keepingCapacity: true)
-            state.textsOfUser.removeAll(keepingCapacity: true)
+            state.known.forgetAll()
         }
     }
 
@@ -191,12 +178,7 @@ final class Tokens: Sendable {
         try await database.write { try $0.deleteRevocations(endingBefore: now) }
         state.withLock { state in
             state.revocations.forget(endingBefore: now, lifetime: lifetime)
-            state.known = state.known.filter { $0.value.content.expires > now }
-            let known = state.known
-            state.textsOfUser = state.textsOfUser.compactMapValues { texts in
-                let left = texts.filter { known[$0] != nil }
-                return left.isEmpty ? nil : left
-            }
+            state.known.keep { $0.content.expires > now }
         }
     }
 }

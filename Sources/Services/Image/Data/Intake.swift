@@ -15,8 +15,10 @@ struct Intake: Sendable {
     /// Into which it goes.
     let store: any Store
 
-    /// What one step hands on to the threads that write and hash: fewer, larger steps cost less.
+    /// What one step hands on to the threads that write and hash, as it came: fewer, larger steps cost less, and a
+    /// slow sender's many small pieces are not held for long either.
     private static let step = 1 << 20
+    private static let piecesAStep = 16
 
     /// Marks the image as taking data in, if it may.
     ///
@@ -78,22 +80,22 @@ struct Intake: Sendable {
 
     func receive(_ body: HTTPBody, into reception: any Reception) async throws(Failure) -> Outcome {
         let limit = try await service.allowance(of: image.owner)
-        var gathered: [UInt8] = []
-        var size = 0
+        var pieces: [[UInt8]] = []
+        var (size, written) = (0, 0)
         var renewal = service.world.now + service.settings.uploadPatience / 4
         while let piece = try await body.next() {
             size += piece.count
             guard size <= limit else { throw Failure(.tooLarge, "Image exceeds the storage quota or the size limit.") }
-            if gathered.isEmpty { gathered = piece } else { gathered += piece }
-            guard gathered.count >= Intake.step else { continue }
-            try await reception.write(gathered)
-            gathered = []
+            pieces.append(piece)
+            guard size - written >= Intake.step || pieces.count == Intake.piecesAStep else { continue }
+            try await reception.write(pieces)
+            (pieces, written) = ([], size)
             if service.world.now > renewal {
                 try await renew()
                 renewal = service.world.now + service.settings.uploadPatience / 4
             }
         }
-        if !gathered.isEmpty { try await reception.write(gathered) }
+        try await reception.write(pieces)
         let digests = try await reception.finish()
         return Outcome(digests: digests, verdict: try await look(at: reception))
     }

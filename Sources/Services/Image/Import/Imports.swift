@@ -163,7 +163,7 @@ extension ImageService {
                 let reception = try await other.receive()
                 do throws(Failure) {
                     let data = HTTPResponse(200, body: try await first.open(key, 0..<size))
-                    try await data.read { piece async throws(Failure) in try await reception.write(piece) }
+                    try await data.read { piece async throws(Failure) in try await reception.write([piece]) }
                     _ = try await reception.finish()
                     try await reception.keep(as: key)
                 } catch {

@@ -28,8 +28,8 @@ final class FileReception: Reception, @unchecked Sendable {
 
     deinit { close(descriptor) }
 
-    func write(_ bytes: [UInt8]) async throws(Failure) {
-        try await store.pool.run { () throws(Failure) in try self.append(bytes) }
+    func write(_ pieces: [[UInt8]]) async throws(Failure) {
+        try await store.pool.run { () throws(Failure) in for piece in pieces { try self.append(piece) } }
     }
 
     func finish() async throws(Failure) -> Digests {

@@ -37,7 +37,9 @@ private final class MemoryReception: Reception {
 
     private var bytes: [UInt8] { received.withLock { $0 } }
 
-    func write(_ bytes: [UInt8]) async throws(Failure) { received.withLock { $0 += bytes } }
+    func write(_ pieces: [[UInt8]]) async throws(Failure) {
+        received.withLock { for piece in pieces { $0 += piece } }
+    }
 
     func finish() async throws(Failure) -> Digests {
         let bytes = bytes

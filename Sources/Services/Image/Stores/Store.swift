@@ -34,8 +34,8 @@ extension Store {
 
 /// Data on its way in. One task at a time has to do with it, and it ends with `keep` or `discard`.
 package protocol Reception: Sendable {
-    /// Adds to the end.
-    func write(_ bytes: [UInt8]) async throws(Failure)
+    /// Adds to the end, one piece after the other.
+    func write(_ pieces: [[UInt8]]) async throws(Failure)
     /// What has come in, as a whole: no more is written afterwards.
     func finish() async throws(Failure) -> Digests
     /// Looks at what has come in, on a thread that may wait for a disk.
