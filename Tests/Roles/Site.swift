@@ -114,6 +114,13 @@ final class Site {
         try await until("the hypervisor is there") {
             try await ask("GET", "/compute/v2.1/os-hypervisors").json["hypervisors"]?.array?.count == 1
         }
+        // Placement hears of it a moment later than compute.
+        try await until("the hypervisor has something to give") {
+            let providers = try await ask("GET", "/placement/resource_providers").json["resource_providers"]
+            guard let id = providers?.array?.first?["uuid"]?.string else { return false }
+            let path = "/placement/resource_providers/\(id)/inventories"
+            return try await ask("GET", path).json["inventories"]?.object?.members.isEmpty == false
+        }
         try await until("the volume node is there") {
             let services = try await ask("GET", "/volume/v3/os-services").json["services"]?.array ?? []
             return services.contains { $0["binary"] == "cinder-volume" && $0["state"] == "up" }
