@@ -206,24 +206,13 @@ package struct JSONWriter: ~Copyable {
         bytes.append(UInt8(ascii: "\""))
         var text = text
         text.withUTF8 { utf8 in
-            if JSONWriter.isPlain(utf8) {
+            if utf8.allSatisfy({ $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }) {
                 bytes.append(contentsOf: utf8)
             } else {
                 for byte in utf8 { escape(byte) }
             }
         }
         bytes.append(UInt8(ascii: "\""))
-    }
-
-    /// Whether nothing has to be escaped. It looks at all of it, which lets it look at many bytes at a time.
-    private static func isPlain(_ utf8: UnsafeBufferPointer<UInt8>) -> Bool {
-        var specials: UInt8 = 0
-        for byte in utf8 {
-            specials |= byte < 0x20 ? 1 : 0
-            specials |= byte == UInt8(ascii: "\"") ? 1 : 0
-            specials |= byte == UInt8(ascii: "\\") ? 1 : 0
-        }
-        return specials == 0
     }
 
     private mutating func escape(_ byte: UInt8) {
