@@ -6,7 +6,7 @@ import Trace
 ///
 /// The truth about a guest is what libvirt says of it, and its record in its folder, which holds everything else of it as
 /// well. A guest's folder is there before libvirt hears of the guest, and goes after libvirt has forgotten it.
-package struct LibvirtHypervisor: Hypervisor {
+package struct LibvirtHypervisor: GuestsInFolders {
     let folder: String
     let node: LibvirtNode
     let world: World
@@ -48,23 +48,6 @@ package struct LibvirtHypervisor: Hypervisor {
     }
 
     // MARK: Looking
-
-    package func list() async throws(Failure) -> [GuestReport] {
-        var reports: [GuestReport] = []
-        for name in try LocalFiles.names(in: folder).sorted() where UUID(name) != nil {
-            if let report = try await describe(GuestID(name)) { reports.append(report) }
-        }
-        return reports
-    }
-
-    package func describe(_ id: GuestID) async throws(Failure) -> GuestReport? {
-        try await turns.take(id) { () throws(Failure) in try await look(try guestFolder(id)) }
-    }
-
-    func guestFolder(_ id: GuestID) throws(Failure) -> GuestFolder {
-        guard UUID(id.text) != nil else { throw .notFound("guest", id.text) }
-        return GuestFolder(id: id, path: folder + "/" + id.text)
-    }
 
     func look(_ guest: GuestFolder) async throws(Failure) -> GuestReport? {
         guard let record = try guest.record() else { return nil }

@@ -114,36 +114,3 @@ private enum CopyJob: Sendable {
         return type
     }
 }
-
-extension LibvirtHypervisor: ConsoleLogging {
-    package func consoleLog(_ id: GuestID, last bytes: Int) async throws(Failure) -> [UInt8] {
-        try ConsoleLogs.tail(guestFolder(id), bytes)
-    }
-}
-
-extension LibvirtHypervisor: SerialConsoles {
-    package func consoleSocket(_ id: GuestID) async throws(Failure) -> String {
-        try await socket(id, "reached at its console") { $0.console }
-    }
-}
-
-extension LibvirtHypervisor: RemoteScreens {
-    package func vncSocket(_ id: GuestID) async throws(Failure) -> String {
-        try await socket(id, "seen") { $0.screen }
-    }
-
-    private func socket(
-        _ id: GuestID, _ verb: String, _ path: (GuestFolder) -> String
-    ) async throws(Failure) -> String {
-        let guest = try guestFolder(id)
-        guard let report = try await describe(id) else { throw .noGuest(id) }
-        guard report.power == .running || report.power == .paused else {
-            throw .guest(id, is: report.power, soCannot: verb)
-        }
-        return path(guest)
-    }
-}
-
-extension LibvirtHypervisor: Rescuing {
-    package func rootDisk(of id: GuestID) async throws(Failure) -> DiskSpec { try guestFolder(id).rootDisk() }
-}

@@ -7,7 +7,7 @@ import Trace
 ///
 /// The truth about a guest is its process, which answers at a socket in the guest's folder, and its record there. The
 /// driver itself knows nothing that it could lose: after a restart it finds every guest by asking.
-package struct QEMUHypervisor: Hypervisor {
+package struct QEMUHypervisor: GuestsInFolders {
     let folder: String
     let loops: Loops
     let world: World
@@ -62,23 +62,6 @@ package struct QEMUHypervisor: Hypervisor {
     }
 
     // MARK: Looking
-
-    package func list() async throws(Failure) -> [GuestReport] {
-        var reports: [GuestReport] = []
-        for name in try LocalFiles.names(in: folder).sorted() where UUID(name) != nil {
-            if let report = try await describe(GuestID(name)) { reports.append(report) }
-        }
-        return reports
-    }
-
-    package func describe(_ id: GuestID) async throws(Failure) -> GuestReport? {
-        try await turns.take(id) { () throws(Failure) in try await look(try guestFolder(id)) }
-    }
-
-    func guestFolder(_ id: GuestID) throws(Failure) -> GuestFolder {
-        guard UUID(id.text) != nil else { throw .notFound("guest", id.text) }
-        return GuestFolder(id: id, path: folder + "/" + id.text)
-    }
 
     func look(_ guest: GuestFolder) async throws(Failure) -> GuestReport? {
         guard let record = try guest.record() else { return nil }

@@ -62,36 +62,3 @@ extension QEMUHypervisor: Snapshotting {
         }
     }
 }
-
-extension QEMUHypervisor: ConsoleLogging {
-    package func consoleLog(_ id: GuestID, last bytes: Int) async throws(Failure) -> [UInt8] {
-        try ConsoleLogs.tail(guestFolder(id), bytes)
-    }
-}
-
-extension QEMUHypervisor: SerialConsoles {
-    package func consoleSocket(_ id: GuestID) async throws(Failure) -> String {
-        try await socket(id, "reached at its console") { $0.console }
-    }
-}
-
-extension QEMUHypervisor: RemoteScreens {
-    package func vncSocket(_ id: GuestID) async throws(Failure) -> String {
-        try await socket(id, "seen") { $0.screen }
-    }
-
-    private func socket(
-        _ id: GuestID, _ verb: String, _ path: (GuestFolder) -> String
-    ) async throws(Failure) -> String {
-        let guest = try guestFolder(id)
-        guard let report = try await describe(id) else { throw .noGuest(id) }
-        guard report.power == .running || report.power == .paused else {
-            throw .guest(id, is: report.power, soCannot: verb)
-        }
-        return path(guest)
-    }
-}
-
-extension QEMUHypervisor: Rescuing {
-    package func rootDisk(of id: GuestID) async throws(Failure) -> DiskSpec { try guestFolder(id).rootDisk() }
-}
