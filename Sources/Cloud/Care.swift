@@ -53,7 +53,7 @@ extension Care {
             Finding(what: "process", place: settings.data.path, state: holder ?? "not running", isGood: holder != nil))
         let loops = Loops()
         findings += await shared(loops)
-        let client = HTTPClient(on: loops, trust: try? TLSTrust())
+        let client = HTTPClient(on: loops, trust: try settings.trust())
         guard settings.roles.contains(.api) else {
             let url = (settings.gatewayAddress ?? "") + "/healthcheck"
             let state = await Care.ask(url, client)
