@@ -95,7 +95,8 @@ package struct CloudSettings: Sendable {
         settings.origins = configuration[DeclaredSettings.origins]
         settings.listen = try configuration[DeclaredSettings.listen].map { text throws(Failure) in try Entrance(text) }
         try settings.take(
-            certificate: configuration[DeclaredSettings.certificate], key: configuration[DeclaredSettings.certificateKey])
+            certificate: configuration[DeclaredSettings.certificate],
+            key: configuration[DeclaredSettings.certificateKey])
         settings.authority = configuration[DeclaredSettings.authority]
         let port = configuration[DeclaredSettings.port]
         settings.port = port == 0 ? nil : port

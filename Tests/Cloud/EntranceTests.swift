@@ -72,7 +72,8 @@ import Trace
         #expect(try Entrance(text) == place)
     }
 
-    @Test(arguments: ["", "localhost", "127.0.0.1:80", "unix:", "unix:run", "::g"]) func othersAreRefused(text: String) {
+    @Test(arguments: ["", "localhost", "127.0.0.1:80", "unix:", "unix:run", "::g"]) func othersAreRefused(text: String)
+    {
         #expect(throws: Failure.self) { try Entrance(text) }
     }
 
@@ -145,7 +146,8 @@ import Trace
 
     /// The certificate that is shown on a port.
     private func shown(_ port: Int) async throws -> String {
-        let script = "openssl s_client -connect 127.0.0.1:\(port) </dev/null 2>/dev/null | openssl x509 -fingerprint -noout"
+        let script =
+            "openssl s_client -connect 127.0.0.1:\(port) </dev/null 2>/dev/null | openssl x509 -fingerprint -noout"
         return try await output("/bin/sh", ["-c", script]).text
     }
 
