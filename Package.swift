@@ -124,7 +124,7 @@ let package = Package(
         tests(
             "Compute", "Compute", "CloudTesting", "API", "Base", "Bus", "Contracts", "HTTP", "Policy", "SQL", "Trace",
             "Workflow"),
-        tests("ComputeNode", "ComputeNode", "CLibvirt", "IO", "Programs", "Base"),
+        tests("ComputeNode", "ComputeNode", "API", "CLibvirt", "Contracts", "HTTP", "IO", "Programs", "Base"),
         tests("Config", "Config", "Base"),
         tests("Crypto", "Crypto", "Base"),
         tests("HTTP", "HTTP", "IO", "Base"),
