@@ -64,7 +64,7 @@ let package = Package(
         kernel("Workflow", "Base", "SQL", "Trace"),
         kernel("API", "Base", "HTTP", "Policy", "SQL", "Trace"),
 
-        module("", "Contracts", ["Base", "Bus", "Policy"]),
+        module("", "Contracts", ["Base", "Bus", "Crypto", "Policy"]),
 
         service("BlockStorage", "Bus", "Contracts", "Crypto", "Trace", "Workflow"),
         service("Compute", "Bus", "Contracts", "Crypto", "IO", "Trace", "Workflow"),

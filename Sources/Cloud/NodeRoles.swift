@@ -45,15 +45,15 @@ struct NodeRoles: Sendable {
             roles.contains(.networkNode)
             ? names.map { NetworkNode(host: $0, bus: bus, wires: wires, world: world, log: log) } : []
 
-        var volumeDriver: (any VolumeDriver)?
+        var volumeDrivers: [any VolumeDriver] = []
         if roles.contains(.volumeNode) {
             if let given = ground.volumes {
-                volumeDriver = given
+                volumeDrivers = [given]
             } else {
-                volumeDriver = try VolumeDrivers.make(settings)
+                volumeDrivers = try VolumeDrivers.make(settings)
             }
         }
-        volumeNodes = [volumeDriver].compactMap { $0 }.map { driver in
+        volumeNodes = volumeDrivers.map { driver in
             VolumeNode(
                 host: settings.nodeName, driver: driver, bus: bus,
                 image: switchboard.neighbour("image", asker: "volume-node"), tokens: tokens, world: world, log: log)
