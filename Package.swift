@@ -64,7 +64,7 @@ let package = Package(
         kernel("Workflow", "Base", "SQL", "Trace"),
         kernel("API", "Base", "HTTP", "Policy", "SQL", "Trace"),
 
-        module("", "Contracts", ["Base", "Bus", "Policy"]),
+        module("", "Contracts", ["Base", "Bus", "Crypto", "Policy"]),
 
         service("BlockStorage", "Bus", "Contracts", "Crypto", "Trace", "Workflow"),
         service("Compute", "Bus", "Contracts", "Crypto", "IO", "Trace", "Workflow"),
@@ -128,7 +128,7 @@ let package = Package(
         tests(
             "Compute", "Compute", "CloudTesting", "API", "Base", "Bus", "Contracts", "HTTP", "Policy", "SQL", "Trace",
             "Workflow"),
-        tests("ComputeNode", "ComputeNode", "CLibvirt", "IO", "Programs", "Base"),
+        tests("ComputeNode", "ComputeNode", "API", "CLibvirt", "Contracts", "HTTP", "IO", "Programs", "Base"),
         tests("Config", "Config", "Base"),
         tests("Crypto", "Crypto", "Base"),
         tests("HTTP", "HTTP", "IO", "Base"),

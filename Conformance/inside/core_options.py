@@ -3,8 +3,10 @@
 import os
 import pathlib
 
-SCOPED = ["nova", "neutron", "glance", "keystone", "placement", "barbican", "designate", "manila", "magnum", "ironic"]
-UNSCOPED = ["cinder"]
+SCOPED = ["nova", "neutron", "glance", "cinder", "keystone", "placement"]
+SCOPED += ["barbican", "designate", "manila", "magnum", "ironic"]
+# Given to every user that Tempest makes, also to those that are to be nothing but readers.
+ROLES = ["creator", "load-balancer_member"]
 
 
 def core(facts, home: pathlib.Path) -> dict[str, dict]:
@@ -26,7 +28,8 @@ def core(facts, home: pathlib.Path) -> dict[str, dict]:
             "admin_project_domain_name": auth["project_domain"],
             "admin_system": "all",
             "default_credentials_domain_name": "Default",
-            "tempest_roles": ",".join(r for r in ("member", "creator", "load-balancer_member") if r in facts.roles),
+            # Without any, those of whom nothing else is said are members.
+            "tempest_roles": ",".join(["member", *more] if (more := [r for r in ROLES if r in facts.roles]) else []),
         },
         "identity": {
             "uri_v3": facts.v3,
@@ -50,7 +53,7 @@ def core(facts, home: pathlib.Path) -> dict[str, dict]:
             "domain_specific_drivers": False,
             "api_extensions": "all",
         },
-        "enforce_scope": dict.fromkeys(SCOPED, True) | dict.fromkeys(UNSCOPED, False),
+        "enforce_scope": dict.fromkeys(SCOPED, True),
         "dashboard": {"dashboard_url": os.environ.get("DASHBOARD_URL")},
         "compute": {
             "image_ref": facts.image,

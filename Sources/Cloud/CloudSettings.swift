@@ -33,6 +33,8 @@ package struct CloudSettings: Sendable {
     package var compute = ComputeSettings()
     /// Stores for images beside the usual one, and the folders in which they keep them.
     package var imageStores: [(name: String, folder: String)] = []
+    /// Backends for volumes beside the usual one, and the folders in which they keep them.
+    package var volumeBackends: [(name: String, folder: String)] = []
     /// `mysql://…`; nil: a file in the folder.
     package var database: String?
     /// Where the operator's policy files are; those in the cloud's own folder unless another is named.
@@ -111,7 +113,11 @@ package struct CloudSettings: Sendable {
         settings.publicRange = configuration[DeclaredSettings.publicRange]
         settings.isStocked = configuration[DeclaredSettings.stock]
         settings.firstImage = configuration[DeclaredSettings.firstImage] ?? CloudSettings.usualImage
-        settings.imageStores = try imageStores(configuration[DeclaredSettings.imageStores])
+        settings.imageStores = try folders(
+            configuration[DeclaredSettings.imageStores], in: "image.stores", taken: ["file", "web"])
+        settings.volumeBackends = try folders(
+            configuration[DeclaredSettings.volumeBackends], in: "volume.backends",
+            taken: ["file", "simulated", "simulated-2"])
         settings.simulatedPace = configuration[DeclaredSettings.simulatedPace]
         settings.compute.machine = settings.nodeName
         settings.compute.scheduler.algorithm = configuration[DeclaredSettings.scheduler]
@@ -119,16 +125,18 @@ package struct CloudSettings: Sendable {
         return settings
     }
 
-    private static func imageStores(_ texts: [String]) throws(Failure) -> [(name: String, folder: String)] {
-        var stores: [(name: String, folder: String)] = []
+    private static func folders(
+        _ texts: [String], in setting: String, taken: [String]
+    ) throws(Failure) -> [(name: String, folder: String)] {
+        var folders: [(name: String, folder: String)] = []
         for text in texts {
             let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
-            guard parts.count == 2, !parts[0].contains(","), parts[1].hasPrefix("/"),
-                !["file", "web"].contains(parts[0]), !stores.contains(where: { $0.name == parts[0] })
-            else { throw .invalid("image.stores: \(text) is not NAME=FOLDER, with a name and a folder of its own.") }
-            stores.append((name: parts[0], folder: parts[1]))
+            guard parts.count == 2, !parts[0].contains(where: { ",@#".contains($0) }), parts[1].hasPrefix("/"),
+                !taken.contains(parts[0]), !folders.contains(where: { $0.name == parts[0] })
+            else { throw .invalid("\(setting): \(text) is not NAME=FOLDER, with a name and a folder of its own.") }
+            folders.append((name: parts[0], folder: parts[1]))
         }
-        return stores
+        return folders
     }
 
     /// The port behind which all services stand, told apart by path.

@@ -298,6 +298,8 @@ package struct WirePort: JSONCoded, Equatable {
     /// What its policy says of how its traffic goes.
     package var limits: [Limit] = []
     package var mark: Int?
+    /// Whose frames may come to it, by hardware; nil: anybody's.
+    package var hears: [String]?
 
     package init(
         id: String, network: String, mac: String, fixed: [Fixed], device: String, owner: String, host: String,
@@ -328,6 +330,7 @@ package struct WirePort: JSONCoded, Equatable {
             isActive: try json.flag("active"))
         limits = try json.list("limits", of: Limit.init)
         mark = json["mark"]?.integer.map { Int($0) }
+        hears = json["hears"]?.array?.compactMap(\.string)
     }
 
     package var json: JSON {
@@ -336,7 +339,7 @@ package struct WirePort: JSONCoded, Equatable {
             "device": .string(device), "owner": .string(owner), "host": .string(host), "up": .bool(isUp),
             "filtered": .bool(isFiltered), "groups": JSON(groups), "pairs": JSON(list: pairs),
             "options": JSON(list: options), "active": .bool(isActive),
-            "limits": JSON(list: limits), "mark": JSON(mark),
+            "limits": JSON(list: limits), "mark": JSON(mark), "hears": hears.map { JSON($0) } ?? .null,
         ]
     }
 }

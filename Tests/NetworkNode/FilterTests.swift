@@ -40,6 +40,16 @@ import Testing
         #expect(self.rules.contains("meta mark and"))
     }
 
+    @Test func aGuestThatHearsFewIsSentNothingOfOthers() {
+        var cloud = Example.cloud
+        cloud.ports[0].hears = ["fa:16:3e:00:00:01", "fa:16:3e:00:00:02"]
+        let rule = "ether saddr != { fa:16:3e:00:00:01, fa:16:3e:00:00:02 } drop"
+        let lines = Filter(cloud, host: "here", table: "t").text().rules.split(separator: "\n").map(String.init)
+        let place = lines.firstIndex(of: rule) ?? 0
+        #expect(lines[place - 1].hasPrefix("chain in_"))
+        #expect(!rules.contains("ether saddr !="))
+    }
+
     @Test func networksNeverShareAZone() {
         let networks = (0..<2_000).map { "network \($0)" }
         let zones = Filter.zones(networks)

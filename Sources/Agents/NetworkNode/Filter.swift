@@ -179,7 +179,12 @@ struct Filter {
     }
 
     private func entering(_ port: WirePort) -> [String] {
-        var lines = answers(port, "accept")
+        var lines: [String] = []
+        // On a private network this goes before everything, also before answers.
+        if let heard = port.hears {
+            lines.append(heard.isEmpty ? "drop" : "ether saddr != { \(heard.joined(separator: ", ")) } drop")
+        }
+        lines += answers(port, "accept")
         lines += [
             "ether type arp accept", "ether type ip udp sport 67 udp dport 68 accept",
             "ether type ip6 udp sport 547 udp dport 546 accept",

@@ -57,7 +57,7 @@ package struct Network: Sendable {
         AgentRows.created, MeteringRows.created, QoSRows.created, TrunkRows.created, PortForwardingRows.created,
         AgentDuties.created, RouterRows.distributed,
         PortNames.added, ServerNews.created, AddressGroupRows.created, DefaultRuleRows.created, AutoTopology.created,
-        FlavorRows.created, RouterRows.available, NDPProxyRows.created,
+        FlavorRows.created, RouterRows.available, NDPProxyRows.created, PrivateVLAN.added,
     ]
 }
 

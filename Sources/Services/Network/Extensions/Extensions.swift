@@ -40,6 +40,9 @@ enum Extensions {
         one("filter-validation", "Checked filters", "Filters that don't exist are refused."),
         one("fip-port-details", "Ports of floating IPs", "The port behind a floating IP, shown with it."),
         one("flavors", "Flavors", "Choices of how a network service is provided."),
+        one(
+            "floating-ip-router-writable", "Routers of floating IPs",
+            "A floating IP may be given to a router that doesn't stand beside the machine."),
         one("floatingip-pools", "Pools of floating IPs", "Where floating IPs come from."),
         one("floating-ip-port-forwarding", "Port forwarding", "Single ports of a floating IP lead to machines inside."),
         one("floating-ip-port-forwarding-description", "Described forwardings", "Port forwardings may be described."),
@@ -59,6 +62,7 @@ enum Extensions {
         one("port-security", "Port security", "Whether a port's traffic is filtered."),
         one("project-id", "project_id", "Projects are called so."),
         one("provider", "Provider networks", "How a network lies on the wires below."),
+        one("pvlan", "Private VLANs", "Ports of a network that are kept apart from one another."),
         one("qos", "Quality of service", "Policies with rules about how traffic goes."),
         one("qos-bw-limit-direction", "Limits by direction", "Bandwidth is limited in either direction."),
         one("qos-bw-minimum-ingress", "Minimum bandwidth inwards", "Bandwidth is promised inwards, too."),

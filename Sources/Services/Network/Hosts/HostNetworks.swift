@@ -37,6 +37,7 @@ extension HostNetwork {
         for index in groups.indices {
             groups[index].members = Set(members[groups[index].id] ?? groups[index].members).sorted()
         }
+        try keepApart(tx)
         // What other hosts have to do with their own ports is none of this one's business, except for those that it
         // gives addresses to.
         let served = Set(ports.filter { $0.host == host && $0.owner == DeviceOwner.dhcp }.map(\.network))
@@ -49,6 +50,29 @@ extension HostNetwork {
         groups = groups.filter { mentioned.contains($0.id) || remote.contains($0.id) }
         let joined = Set(ports.filter { $0.host == host && $0.owner.hasPrefix("network:router") }.map(\.device))
         routers = try Self.routers(tx).filter { joined.contains($0.id) }
+    }
+
+    /// On private networks, whose frames may come to whom.
+    private mutating func keepApart(_ tx: Transaction) throws(Failure) {
+        var places: [String: (type: String, community: String?)] = [:]
+        try tx.each("SELECT id, pvlan_type, pvlan_community FROM network_port WHERE pvlan_type IS NOT NULL") { row in
+            places[try row.text("id")] = (try row.text("pvlan_type"), try row.optionalText("pvlan_community"))
+        }
+        guard !places.isEmpty else { return }
+        var everybodys: [String: [String]] = [:]
+        var communities: [String: [String]] = [:]
+        for port in ports {
+            guard let place = places[port.id] else { continue }
+            let hardware = [port.mac] + port.pairs.map(\.mac)
+            if place.type == "promiscuous" { everybodys[port.network, default: []] += hardware }
+            if let name = place.community { communities["\(port.network) \(name)", default: []] += hardware }
+        }
+        for index in ports.indices {
+            guard let place = places[ports[index].id], place.type != "promiscuous" else { continue }
+            let network = ports[index].network
+            let own = place.community.flatMap { communities["\(network) \($0)"] } ?? []
+            ports[index].hears = Set((everybodys[network] ?? []) + own).sorted()
+        }
     }
 
     /// Who is where, on the networks that this host shares with others through tunnels.
