@@ -54,6 +54,8 @@ extension Care {
         try Files.write(Label(folder: data).json.text, to: "\(staging)/\(Care.label)")
         progress("writing  \(file)")
         let fresh = file + ".new"
+        // Keys and passwords are in it: it is its owner's before there is anything in it.
+        try Files.write("", to: fresh)
         var tar = Program("tar", "--create", "--sparse", "--file", fresh, "--directory", staging, ".")
         tar.limit = Care.longest
         do throws(Failure) { try await tar.run(by: "backup") } catch {
@@ -71,6 +73,11 @@ extension Care {
         for name in Care.linked where Files.exists("\(data)/\(name)") {
             try await take("\(data)/\(name)", as: "\(staging)/\(name)", ["--link"])
             progress("files    \(name)")
+        }
+        // Lines are added to it, so a copy may end in the middle of one.
+        if Files.exists("\(data)/audit.log") { try await take("\(data)/audit.log", as: "\(staging)/audit.log", []) }
+        for elsewhere in settings.imageStores + settings.volumeBackends {
+            progress("left out \(elsewhere.folder): what is outside of \(data) is kept by other means")
         }
         guard disks else { return }
         var wanted: [String] = []

@@ -79,6 +79,10 @@ package struct CloudSettings: Sendable {
         try DeclaredSettings.configuration(file: file).describe()
     }
 
+    /// What the environment says that is no setting, but looks like one. It is no error: whoever runs us may have
+    /// variables of their own that begin so.
+    package static func doubts() -> [String] { DeclaredSettings.doubts() }
+
     /// What the environment says goes before the file.
     ///
     /// - Parameter data: the folder that the command line names, which goes before both.

@@ -149,6 +149,20 @@ enum DeclaredSettings {
         networkUplinks, tunnelAddress, publicNetwork, publicRange, imageStores, volumeBackends, stock, firstImage,
     ]
 
+    /// Variables that are no settings, with those that were probably meant.
+    static func doubts() -> [String] {
+        let known = all.map(\.environmentName)
+        var names: [String] = []
+        var place = environ
+        while let entry = place.pointee {
+            names.append(String(String(cString: entry).prefix { $0 != "=" }))
+            place += 1
+        }
+        return names.filter { $0.hasPrefix(Environment.prefix) && !known.contains($0) }.sorted().compactMap { name in
+            Spelling.nearest(to: name, among: known).map { "\(name) is no setting: did you mean \($0)?" }
+        }
+    }
+
     /// What the environment of this process says; variables that are none of these are somebody else's.
     static func configuration(file path: String? = nil) throws(Failure) -> Configuration {
         let file = try path.map { path throws(Failure) in

@@ -3,6 +3,7 @@ import Base
 import HTTP
 import IO
 import Synchronization
+import Trace
 
 /// By which services reach one another: through the door of this process where it has one, over the network where the
 /// APIs are elsewhere. They are made before the door is that leads to them.
@@ -44,9 +45,12 @@ struct Gateway: Sendable {
     func send(_ request: HTTPRequest) async throws(Failure) -> HTTPResponse {
         var headers = request.headers
         headers["Host"] = url.origin.host
+        let tracing = Tracing.current
+        if let tracing { headers[Tracing.header] = tracing.headerValue }
         let prefix = url.target.hasSuffix("/") ? String(url.target.dropLast()) : url.target
         let moved = HTTPRequest(request.method, prefix + request.target, headers: headers, body: request.body)
         let reply = try await client.send(moved, to: url.origin, by: .after(Gateway.patience))
+        if let told = reply.headers[Tracing.spansHeader] { tracing?.add(header: told) }
         let body = reply.body
         return HTTPResponse(
             reply.status, headers: reply.headers,

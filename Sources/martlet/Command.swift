@@ -1,4 +1,5 @@
 import Base
+import Config
 
 /// Something the program can do.
 struct Command: Sendable {
@@ -46,7 +47,9 @@ struct Arguments: Sendable {
             }
             let parts = word.dropFirst(2).split(separator: "=", maxSplits: 1).map(String.init)
             guard let name = parts.first, let option = command.options.first(where: { $0.name == name }) else {
-                throw .invalid("There is no option \(word) here. --help lists them.")
+                let nearest = Spelling.nearest(to: parts.first ?? "", among: command.options.map(\.name))
+                let hint = nearest.map { " Did you mean --\($0)?" } ?? ""
+                throw .invalid("There is no option \(word) here.\(hint) --help lists them.")
             }
             guard option.value != nil else {
                 values[name] = ""

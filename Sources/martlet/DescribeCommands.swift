@@ -45,6 +45,7 @@ extension Command {
                 table.rows.append([line.path, line.value, "\(line.origin)"])
             }
             try table.print(arguments)
+            for doubt in CloudSettings.doubts() { Terminal.complain(doubt) }
         })
 }
 

@@ -1,4 +1,5 @@
 import Base
+import Config
 import Glibc
 
 /// The program's commands, and how they are told apart.
@@ -17,7 +18,8 @@ enum Program {
             return arguments.isEmpty ? ExitCode.usage : ExitCode.good
         }
         guard let command = commands.first(where: { $0.name == name }) else {
-            Terminal.complain("There is no command \(name). `martlet --help` lists them.")
+            let hint = Spelling.nearest(to: name, among: commands.map(\.name)).map { " Did you mean \($0)?" } ?? ""
+            Terminal.complain("There is no command \(name).\(hint) `martlet --help` lists them.")
             return ExitCode.usage
         }
         let rest = Array(arguments.dropFirst())

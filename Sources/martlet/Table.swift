@@ -8,9 +8,13 @@ struct Table {
     static let option = Command.Option(name: "output", value: "FORM", summary: "table (as usual) or json")
 
     func print(_ arguments: Arguments) throws(Failure) {
+        if try Table.isJSON(arguments) { Terminal.say(json) } else { for line in lines { Terminal.say(line) } }
+    }
+
+    static func isJSON(_ arguments: Arguments) throws(Failure) -> Bool {
         switch arguments["output"] ?? "table" {
-        case "table": for line in lines { Terminal.say(line) }
-        case "json": Terminal.say(json)
+        case "table": return false
+        case "json": return true
         case let other: throw .invalid("--output must be table or json, not \(other).")
         }
     }

@@ -11,7 +11,7 @@ extension Command {
             Option(
                 name: "view", value: "29|18|6",
                 summary: "tell a boot in the notes' 29 steps, in 18 of four phases, or in six; without it, every span"),
-            Option(name: "json", value: nil, summary: "as JSON, for programs"),
+            Table.option, Option(name: "json", value: nil, summary: "the same as --output json"),
         ],
         run: trace)
 
@@ -21,12 +21,11 @@ extension Command {
         }
         let spans = try await Cloud.spans(about: subject, try CloudSettings.read(arguments))
         guard !spans.isEmpty else { throw .notFound("trace", subject) }
-        guard let wish = arguments["view"] else {
-            return arguments["json"] == nil ? say(spans) : print(json(spans))
-        }
+        let isJSON = try Table.isJSON(arguments) || arguments["json"] != nil
+        guard let wish = arguments["view"] else { return isJSON ? print(json(spans)) : say(spans) }
         guard let view = BootStory.View(rawValue: wish) else { throw .invalid("--view is 29, 18 or 6, not \(wish).") }
         let story = BootStory(spans, view: view)
-        arguments["json"] == nil ? say(story) : print(json(story))
+        isJSON ? print(json(story)) : say(story)
     }
 
     private static func say(_ spans: [Span]) {

@@ -53,6 +53,7 @@ extension Command {
             settings.nodes = count
         }
 
+        for doubt in CloudSettings.doubts() { Terminal.complain(doubt) }
         let stop = Signals()
         try settings.data.take()
         Terminal.say("data     \(settings.data.path)")

@@ -98,6 +98,8 @@ import Trace
             await cloud.abandon()
         }
         #expect(size(file) < 32 << 20, "holes stay holes")
+        let mode = try FileManager.default.attributesOfItem(atPath: file)[.posixPermissions] as? Int
+        #expect(mode == 0o600, "keys are in it")
         let elsewhere = Care(CloudSettings(data: DataDirectory(folder + "-elsewhere")))
         let failure = await #expect(throws: Failure.self) { try await elsewhere.restore(from: file) { _ in } }
         #expect(failure?.message.contains("--data \(folder)") == true)

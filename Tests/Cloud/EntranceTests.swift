@@ -105,6 +105,26 @@ import Trace
         }
     }
 
+    @Test func pagesOfSitesThatAreNamedMayUseItAndOthersMayNot() async throws {
+        try await withCloud { settings in
+            settings.certificate = nil
+            settings.authority = nil
+            settings.origins = ["https://dashboard.example"]
+        } _: { cloud, _ in
+            let url = "http://127.0.0.1:\(try #require(cloud.settings.port))/identity/v3/projects"
+            for (origin, isAdmitted) in [("https://dashboard.example", true), ("https://other.example", false)] {
+                let asked = try await curl(
+                    url, "--include", "--request", "OPTIONS", "--header", "Origin: \(origin)", "--header",
+                    "Access-Control-Request-Method: GET")
+                #expect(asked.hasPrefix("HTTP/1.1 200 ") == isAdmitted)
+                #expect(asked.contains("Access-Control-Allow-Headers:") == isAdmitted)
+                let read = try await curl(url, "--include", "--header", "Origin: \(origin)")
+                #expect(read.hasPrefix("HTTP/1.1 401 "))
+                #expect(read.contains("Access-Control-Allow-Origin: \(origin)") == isAdmitted)
+            }
+        }
+    }
+
     // MARK: A cloud on a port of its own
 
     private func withCloud(

@@ -51,6 +51,22 @@ struct RolesLongTests {
         }
     }
 
+    /// Every step is told by the process in which it happened, and kept where the database is.
+    @Test func aBootIsToldWhole() async throws {
+        try await Site.with { site in
+            try await site.startThree()
+            // Without a volume of its own the steps 26 to 28 are none of this boot.
+            let server = try await site.boot(fromVolume: false)
+            try await site.until("the server is there") { try await site.status(of: server) == "ACTIVE" }
+            let wanted = Array(3...25) + [29]
+            var told: [Int] = []
+            try await site.until("all of it is told") {
+                told = try await site.trace(server)
+                return Set(wanted).isSubset(of: told) || Task.isCancelled
+            }
+        }
+    }
+
     private func restart(_ name: String, _ role: String, _ site: Site) async throws {
         try site.kill(name)
         try site.start(name, role, port: name == "a1" ? site.gateway : nil)

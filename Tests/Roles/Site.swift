@@ -17,7 +17,7 @@ final class Site {
     private(set) var token = ""
 
     /// Beside the tests' own bundle.
-    private static var program: URL {
+    static var program: URL {
         let bundle = CommandLine.arguments.first { $0.hasSuffix(".xctest") } ?? CommandLine.arguments[0]
         return URL(fileURLWithPath: bundle).deletingLastPathComponent().appendingPathComponent("martlet")
     }
@@ -229,6 +229,25 @@ final class Site {
     func status(of server: String) async throws -> String {
         let reply = try await ask("GET", "/compute/v2.1/servers/\(server)")
         return reply.status == 404 ? "GONE" : reply.json["server"]?["status"]?.string ?? "\(reply.status)"
+    }
+
+    /// The steps of a server's boot that are told by `martlet trace`.
+    func trace(_ server: String) async throws -> [Int] {
+        let arguments = ["trace", server, "--view", "29", "--output", "json", "--config", "\(folder)/c1.yaml"]
+        let text = try await Aside.run { [program = Site.program] in
+            let process = Process()
+            process.executableURL = program
+            process.arguments = arguments
+            let pipe = Pipe()
+            process.standardOutput = pipe
+            process.standardError = FileHandle.nullDevice
+            try process.run()
+            let data = pipe.fileHandleForReading.readDataToEndOfFile()
+            process.waitUntilExit()
+            return String(decoding: data, as: UTF8.self)
+        }
+        let lines = (try? JSONReader.read(text))?.array ?? []
+        return lines.compactMap { $0["number"]?.integer.map { Int($0) } }
     }
 
     func expectNothingLeft() async throws {

@@ -132,6 +132,11 @@ package struct Door: Sendable {
     private func traced(
         _ request: HTTPRequest, _ way: Way, _ passage: inout Passage, _ version: Microversion
     ) async throws -> Reply {
+        if Tracing.current == nil, let story = request.headers[Tracing.header],
+            let tracing = Tracing(header: story, requestID: passage.requestID, world: world)
+        {
+            return try await goOn(with: tracing, request, way, &passage, version)
+        }
         guard Tracing.current == nil, request.method != "GET", request.method != "HEAD" else {
             return try await answer(request, way, &passage, version)
         }
@@ -149,6 +154,15 @@ package struct Door: Sendable {
         }
         if let token = reply.headers["X-Subject-Token"] { stories[token] = tracing.take() }
         if let told { told(passage.requestID, tracing.take()) }
+        return reply
+    }
+
+    /// Somebody in another process tells the story, and has the request's own span already.
+    private func goOn(
+        with tracing: Tracing, _ request: HTTPRequest, _ way: Way, _ passage: inout Passage, _ version: Microversion
+    ) async throws -> Reply {
+        var reply = try await Tracing.$current.withValue(tracing) { try await answer(request, way, &passage, version) }
+        if let told = tracing.takeForHeader() { reply.headers.append(Tracing.spansHeader, told) }
         return reply
     }
 

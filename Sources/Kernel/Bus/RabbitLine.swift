@@ -323,7 +323,12 @@ extension RabbitBus {
                 content = .failure(error)
             }
         }
-        return Envelope(content, spans: Array((tracing?.take() ?? []).prefix(Envelope.spanLimit))).bytes
+        let story = Array((tracing?.take() ?? []).prefix(Envelope.spanLimit))
+        if let tracing, message.replyTo == nil, !story.isEmpty {
+            // Nobody waits for it, so it goes to somebody who keeps stories, if there is one just now.
+            try? await cast(ToldStory.message, on: nil, ToldStory(requestID: tracing.requestID, spans: story))
+        }
+        return Envelope(content, spans: story).bytes
     }
 
     /// Answers, if anybody waits for that, and lets the broker forget the message.

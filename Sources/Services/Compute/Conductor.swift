@@ -54,6 +54,10 @@ package struct Conductor: Sendable {
             tools.reports.put(report)
             return Nothing()
         }
+        tools.bus.serve(ToldStory.message) { story in
+            try await runner.keep(story.spans, of: story.requestID)
+            return Nothing()
+        }
         tools.bus.serve(WorkMessages.begun) { _ in
             runner.nudge()
             return Nothing()
