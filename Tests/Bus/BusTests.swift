@@ -166,6 +166,7 @@ struct RabbitBusLongTests {
         let echo = Message<JSON, JSON>(topic: topic(), name: "echo")
         try await withRabbits(2, at: \.secureAddress) { buses in
             buses[0].serve(echo) { $0 }
+            try await until { (try? await buses[1].call(echo, 0, deadline: .seconds(30))) != nil }
             // Larger than a record of TLS, and than a frame.
             let text = JSON.string(String(repeating: "tls ", count: 100_000))
             let answer = try await buses[1].call(echo, text, deadline: .seconds(60))
