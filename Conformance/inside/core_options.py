@@ -7,6 +7,13 @@ SCOPED = ["nova", "neutron", "glance", "keystone", "placement", "barbican", "des
 UNSCOPED = ["cinder"]
 
 
+def everybodys_roles(there: set[str]) -> str:
+    """What every user of a test is given beside the roles that it asks for. Without any they are members unless they ask
+    for something else: a reader that is a member too would be no reader."""
+    more = [role for role in ("creator", "load-balancer_member") if role in there]
+    return ",".join(["member", *more]) if more else ""
+
+
 def core(facts, home: pathlib.Path) -> dict[str, dict]:
     auth, many, newest = facts.auth, facts.hosts > 1, facts.newest_claimed
     outside = facts.outside
@@ -26,7 +33,7 @@ def core(facts, home: pathlib.Path) -> dict[str, dict]:
             "admin_project_domain_name": auth["project_domain"],
             "admin_system": "all",
             "default_credentials_domain_name": "Default",
-            "tempest_roles": ",".join(r for r in ("member", "creator", "load-balancer_member") if r in facts.roles),
+            "tempest_roles": everybodys_roles(facts.roles),
         },
         "identity": {
             "uri_v3": facts.v3,
