@@ -40,6 +40,23 @@ import Testing
         #expect(self.rules.contains("meta mark and"))
     }
 
+    @Test func whatALogAsksForIsWrittenDownBeforeItsVerdict() {
+        var cloud = Example.cloud
+        cloud.ports[0].logs = [
+            WirePort.Log(id: "all", group: Example.group, accepted: true, dropped: true),
+            WirePort.Log(id: "other", group: "elsewhere", accepted: true, dropped: false),
+        ]
+        let lines = Filter(cloud, host: "here", table: "t").text().rules.split(separator: "\n").map(String.init)
+        let condition = "ether type ip ip saddr 198.51.100.0/24 tcp dport 22-23"
+        let place = lines.firstIndex(of: condition + " accept") ?? 0
+        #expect(
+            lines[place - 1]
+                == condition + " limit rate 100/second burst 25 packets log prefix \"martlet ACCEPT all \"")
+        #expect(lines.filter { $0.contains("martlet DROP all ") }.count == 2)
+        #expect(!lines.contains { $0.contains("ACCEPT other") })
+        #expect(!rules.contains("log prefix"))
+    }
+
     @Test func aGuestThatHearsFewIsSentNothingOfOthers() {
         var cloud = Example.cloud
         cloud.ports[0].hears = ["fa:16:3e:00:00:01", "fa:16:3e:00:00:02"]

@@ -107,6 +107,7 @@ extension Rule {
             (rule:admin_only) or (role:manager and project_id:%(project_id)s)
             """,
             """
+            get_loggable_resource create_log get_log update_log delete_log \
             create_floatingip:floating_ip_address create_metering_label delete_metering_label \
             create_metering_label_rule delete_metering_label_rule get_quota create_policy create_policy:tags \
             update_policy update_policy:tags delete_policy delete_policy:tags

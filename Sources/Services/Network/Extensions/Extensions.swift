@@ -53,6 +53,7 @@ enum Extensions {
         one("l3-ext-ndp-proxy", "Routers with NDP proxies", "Whether a router answers for addresses inside of it."),
         one("l3-ndp-proxy", "NDP proxies", "IPv6 addresses inside that a router answers for outside."),
         one("l3_agent_scheduler", "Routers of L3 agents", "Which agent hosts a router."),
+        one("logging", "Logging", "Packets that security groups let pass or don't, written down on their host."),
         one("metering", "Metering", "Labels and rules by which traffic is to be counted."),
         one("net-mtu", "MTU", "The largest packet that a network carries."),
         one("net-mtu-writable", "Writable MTU", "The largest packet may be set."),
