@@ -42,7 +42,19 @@ enum DeclaredSettings {
     static let origins = Setting(
         "cors.origins", .list, default: [],
         "Sites whose pages may use the API from a browser: https://dashboard.example; * for all.")
-    static let listen = Setting("listen", .text, default: "127.0.0.1", "The address to listen on.")
+    static let listen = Setting(
+        "listen", .list, default: ["127.0.0.1"],
+        "Where to listen: addresses of either family, and sockets as unix:/run/martlet.sock. The catalog names the first.",
+        .notEmpty)
+    static let certificate = Setting(
+        "tls.certificate", .optionalText, default: nil,
+        "A file in PEM with the certificate of the APIs, then those that lead to its authority. With it they are https, and "
+            + "it is read again when it changes.")
+    static let certificateKey = Setting("tls.key", .optionalText, default: nil, "The file with its key.")
+    static let authority = Setting(
+        "tls.authority", .optionalText, default: nil,
+        "A file in PEM with the authority by which the APIs are trusted, for clouds.yaml and for other processes; the "
+            + "machine's own authorities if nothing is said.")
     static let port = Setting(
         "port", .integer, default: 0, "One port for all services; 0 gives each the one that its users know.",
         .between(0, 65_535))
@@ -127,6 +139,7 @@ enum DeclaredSettings {
 
     static let all: [any AnySetting] = [
         data, database, roles, bus, spanCollector, gatewayAddress, node, networkNode, policy, origins, listen, port,
+        certificate, certificateKey, authority,
         region,
         hypervisor,
         scheduler, skippedFilters, simulatedPace,
