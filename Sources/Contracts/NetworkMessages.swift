@@ -282,6 +282,36 @@ package struct WirePort: JSONCoded, Equatable {
         }
     }
 
+    /// Where what goes over it is copied to.
+    package struct Mirror: JSONCoded, Hashable {
+        /// Another port of the same host.
+        package let to: String
+        package let incoming: Bool
+        package let outgoing: Bool
+        /// `189,999-1008`; nil: everything.
+        package let vlans: String?
+
+        package init(to: String, incoming: Bool, outgoing: Bool, vlans: String?) {
+            self.to = to
+            self.incoming = incoming
+            self.outgoing = outgoing
+            self.vlans = vlans
+        }
+
+        package init(_ json: JSON) throws(Failure) {
+            to = try json.text("to")
+            incoming = try json.flag("incoming")
+            outgoing = try json.flag("outgoing")
+            vlans = json["vlans"]?.string
+        }
+
+        package var json: JSON {
+            [
+                "to": .string(to), "incoming": .bool(incoming), "outgoing": .bool(outgoing), "vlans": JSON(vlans),
+            ]
+        }
+    }
+
     /// Which of its packets are written down.
     package struct Log: JSONCoded, Hashable {
         package let id: String
@@ -330,6 +360,7 @@ package struct WirePort: JSONCoded, Equatable {
     /// Whose frames may come to it, by hardware; nil: anybody's.
     package var hears: [String]?
     package var logs: [Log] = []
+    package var mirrors: [Mirror] = []
 
     package init(
         id: String, network: String, mac: String, fixed: [Fixed], device: String, owner: String, host: String,
@@ -362,6 +393,7 @@ package struct WirePort: JSONCoded, Equatable {
         mark = json["mark"]?.integer.map { Int($0) }
         hears = json["hears"]?.array?.compactMap(\.string)
         logs = try json.list("logs", of: Log.init)
+        mirrors = try json.list("mirrors", of: Mirror.init)
     }
 
     package var json: JSON {
@@ -371,7 +403,7 @@ package struct WirePort: JSONCoded, Equatable {
             "filtered": .bool(isFiltered), "groups": JSON(groups), "pairs": JSON(list: pairs),
             "options": JSON(list: options), "active": .bool(isActive),
             "limits": JSON(list: limits), "mark": JSON(mark), "hears": hears.map { JSON($0) } ?? .null,
-            "logs": JSON(list: logs),
+            "logs": JSON(list: logs), "mirrors": JSON(list: mirrors),
         ]
     }
 }

@@ -57,6 +57,26 @@ import Testing
         #expect(!rules.contains("log prefix"))
     }
 
+    @Test func whatIsCopiedGoesToGuestsOfTheSameHostOnly() {
+        var cloud = Example.cloud
+        let other = Example.port(
+            "eeeeeeee-1111-4000-8000-000000000000", on: Example.home, "10.7.0.4", owner: "compute:nova", device: "ids",
+            mac: "fa:16:3e:00:00:04")
+        cloud.ports.append(other)
+        cloud.ports[0].mirrors = [
+            WirePort.Mirror(to: other.id, incoming: true, outgoing: true, vlans: "7,9-12"),
+            WirePort.Mirror(to: "elsewhere", incoming: true, outgoing: false, vlans: nil),
+        ]
+        let text = Mirrors(cloud, host: "here", table: "t").text(turn: 0)
+        #expect(text.rules.contains("type filter hook ingress device \"tapaaaaaaaa-11\" priority 10"))
+        #expect(text.rules.contains("type filter hook egress device \"tapaaaaaaaa-11\" priority 10"))
+        let copy = "vlan id { 7, 9-12 } dup to \"tapeeeeeeee-11\""
+        #expect(text.rules.split(separator: "\n").filter { $0 == copy }.count == 2)
+        #expect(!text.rules.contains("elsewhere"))
+        #expect(Mirrors(cloud, host: "here", table: "t").text(turn: 1).revision != text.revision)
+        #expect(!Mirrors(Example.cloud, host: "here", table: "t").text(turn: 0).rules.contains("dup"))
+    }
+
     @Test func aGuestThatHearsFewIsSentNothingOfOthers() {
         var cloud = Example.cloud
         cloud.ports[0].hears = ["fa:16:3e:00:00:01", "fa:16:3e:00:00:02"]

@@ -38,7 +38,7 @@ package struct Network: Sendable {
     static let resources: [Resource] = [
         .network, .subnet, .port, .router, .floatingIP, .securityGroup, .securityGroupRule, .subnetPool, .addressScope,
         .accessPolicy, .agent, .meteringLabel, .meteringRule, .qosPolicy, .trunk, .defaultRule,
-        .addressGroup, .flavor, .serviceProfile, .ndpProxy, .log,
+        .addressGroup, .flavor, .serviceProfile, .ndpProxy, .log, .tapService, .tapFlow,
     ]
 
     /// The table of contents of the API reference.
@@ -57,7 +57,8 @@ package struct Network: Sendable {
         AgentRows.created, MeteringRows.created, QoSRows.created, TrunkRows.created, PortForwardingRows.created,
         AgentDuties.created, RouterRows.distributed,
         PortNames.added, ServerNews.created, AddressGroupRows.created, DefaultRuleRows.created, AutoTopology.created,
-        FlavorRows.created, RouterRows.available, NDPProxyRows.created, PrivateVLAN.added, LogRows.created,
+        FlavorRows.created, RouterRows.available, NDPProxyRows.created,
+        PrivateVLAN.added, LogRows.created, TapRows.created,
     ]
 }
 

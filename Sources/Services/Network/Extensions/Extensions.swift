@@ -103,6 +103,8 @@ enum Extensions {
         one("subnet-external-network", "External subnets", "Whether a subnet's network leads out."),
         one("subnet-service-types", "Service types of subnets", "What kind of port a subnet is for."),
         one("subnetpool-prefix-ops", "Prefixes of pools", "Prefixes are added to a pool and removed from it."),
+        one("taas", "Taps", "Copies of what goes over a port, for another port."),
+        one("taas-vlan-filter", "Taps by VLAN", "Only some VLANs of what goes over a port are copied."),
         one("trunk", "Trunks", "One port that carries several networks by VLAN numbers."),
         one("trunk-details", "Details of trunks", "A port shows the trunk that it carries."),
         one("subnet_allocation", "Subnet pools", "Pools from which subnets are cut."),

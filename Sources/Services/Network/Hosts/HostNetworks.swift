@@ -39,6 +39,7 @@ extension HostNetwork {
         }
         try keepApart(tx)
         try noteLogs(tx)
+        try noteMirrors(tx)
         // What other hosts have to do with their own ports is none of this one's business, except for those that it
         // gives addresses to.
         let served = Set(ports.filter { $0.host == host && $0.owner == DeviceOwner.dhcp }.map(\.network))
@@ -98,6 +99,25 @@ extension HostNetwork {
             }
             ports[index].logs = own.map(\.log)
         }
+    }
+
+    /// Whose traffic is copied, and to which other port of the same host.
+    private mutating func noteMirrors(_ tx: Transaction) throws(Failure) {
+        var mirrors: [String: [WirePort.Mirror]] = [:]
+        let flows: SQL = """
+            SELECT f.source_port, f.direction, f.vlan_filter, s.port_id FROM network_tap_flow f
+            JOIN network_tap_service s ON s.id = f.tap_service_id JOIN network_port p ON p.id = f.source_port
+            JOIN network_port d ON d.id = s.port_id WHERE p.host_id = d.host_id AND p.host_id <> '' ORDER BY f.id
+            """
+        try tx.each(flows) { row in
+            let direction = try row.text("direction")
+            mirrors[try row.text("source_port"), default: []].append(
+                WirePort.Mirror(
+                    to: try row.text("port_id"), incoming: direction != "OUT", outgoing: direction != "IN",
+                    vlans: try row.optionalText("vlan_filter")))
+        }
+        guard !mirrors.isEmpty else { return }
+        for index in ports.indices { ports[index].mirrors = mirrors[ports[index].id] ?? [] }
     }
 
     /// Who is where, on the networks that this host shares with others through tunnels.

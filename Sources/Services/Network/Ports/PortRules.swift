@@ -243,6 +243,7 @@ extension Desk {
         try tx.run("DELETE FROM network_address WHERE port_id = \(id)")
         try tx.run("DELETE FROM network_port_group WHERE port_id = \(id)")
         try removeLogs(about: id)
+        try removeTaps(of: id)
         try remove(.port, id)
     }
 
