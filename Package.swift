@@ -64,7 +64,7 @@ let package = Package(
         kernel("Workflow", "Base", "SQL", "Trace"),
         kernel("API", "Base", "HTTP", "Policy", "SQL", "Trace"),
 
-        module("", "Contracts", ["Base", "Bus", "Policy"]),
+        module("", "Contracts", ["Base", "Bus", "Crypto", "Policy"]),
 
         service("BlockStorage", "Bus", "Contracts", "Crypto", "Trace", "Workflow"),
         service("Compute", "Bus", "Contracts", "Crypto", "IO", "Trace", "Workflow"),
@@ -108,6 +108,10 @@ let package = Package(
             name: "simulate", dependencies: ["Base", "Simulation"], path: "Sources/Tools/simulate",
             swiftSettings: settings),
 
+        .executableTarget(
+            name: "measure", dependencies: ["AMQP", "Base", "Bus", "IO", "SQL", "Trace"], path: "Sources/Tools/measure",
+            swiftSettings: settings),
+
         // Servers of others that tests start for themselves.
         .target(name: "TestServers", path: "Tests/TestServers", swiftSettings: settings),
 
@@ -124,7 +128,7 @@ let package = Package(
         tests(
             "Compute", "Compute", "CloudTesting", "API", "Base", "Bus", "Contracts", "HTTP", "Policy", "SQL", "Trace",
             "Workflow"),
-        tests("ComputeNode", "ComputeNode", "CLibvirt", "IO", "Programs", "Base"),
+        tests("ComputeNode", "ComputeNode", "API", "CLibvirt", "Contracts", "HTTP", "IO", "Programs", "Base"),
         tests("Config", "Config", "Base"),
         tests("Crypto", "Crypto", "Base"),
         tests("HTTP", "HTTP", "IO", "Base"),

@@ -3,15 +3,10 @@
 import os
 import pathlib
 
-SCOPED = ["nova", "neutron", "glance", "keystone", "placement", "barbican", "designate", "manila", "magnum", "ironic"]
-UNSCOPED = ["cinder"]
-
-
-def everybodys_roles(there: set[str]) -> str:
-    """What every user of a test is given beside the roles that it asks for. Without any they are members unless they ask
-    for something else: a reader that is a member too would be no reader."""
-    more = [role for role in ("creator", "load-balancer_member") if role in there]
-    return ",".join(["member", *more]) if more else ""
+SCOPED = ["nova", "neutron", "glance", "cinder", "keystone", "placement"]
+SCOPED += ["barbican", "designate", "manila", "magnum", "ironic"]
+# Given to every user that Tempest makes, also to those that are to be nothing but readers.
+ROLES = ["creator", "load-balancer_member"]
 
 
 def core(facts, home: pathlib.Path) -> dict[str, dict]:
@@ -33,7 +28,8 @@ def core(facts, home: pathlib.Path) -> dict[str, dict]:
             "admin_project_domain_name": auth["project_domain"],
             "admin_system": "all",
             "default_credentials_domain_name": "Default",
-            "tempest_roles": everybodys_roles(facts.roles),
+            # Without any, those of whom nothing else is said are members.
+            "tempest_roles": ",".join(["member", *more] if (more := [r for r in ROLES if r in facts.roles]) else []),
         },
         "identity": {
             "uri_v3": facts.v3,
@@ -57,7 +53,7 @@ def core(facts, home: pathlib.Path) -> dict[str, dict]:
             "domain_specific_drivers": False,
             "api_extensions": "all",
         },
-        "enforce_scope": dict.fromkeys(SCOPED, True) | dict.fromkeys(UNSCOPED, False),
+        "enforce_scope": dict.fromkeys(SCOPED, True),
         "dashboard": {"dashboard_url": os.environ.get("DASHBOARD_URL")},
         "compute": {
             "image_ref": facts.image,
@@ -134,20 +130,24 @@ def core(facts, home: pathlib.Path) -> dict[str, dict]:
             "manage_locations": False,
             "image_conversion": False,
             "image_format_enforcement": True,
+            "http_store_enabled": bool(os.environ.get("HTTP_IMAGE")),
             "do_secure_hash": True,
         },
         "volume": {
             "max_microversion": facts.cloud.newest("cinder") or "latest",
             "volume_size": 1,
             "backend_names": ",".join(filter(None, facts.backends)),
+            "volume_type_multiattach": facts.shared_type,
+            # What is stored is called by its id.
+            "manage_snapshot_ref": "source-name,snapshot-%s",
         },
         "volume-feature-enabled": {
             "backup": True,
             "snapshot": True,
             "clone": True,
             "multi_backend": len(facts.backends) > 1,
-            "manage_volume": False,
-            "manage_snapshot": False,
+            "manage_volume": True,
+            "manage_snapshot": True,
             "api_extensions": "all",
             "extend_attached_volume": newest,
             "extend_attached_encrypted_volume": False,

@@ -2,12 +2,17 @@ package import Base
 package import Compute
 package import Config
 import Glibc
+import IO
 package import Identity
 
 /// How a cloud on one machine is to be: what the command line and the environment say.
 package struct CloudSettings: Sendable {
     package var data: DataDirectory
-    package var listen = "127.0.0.1"
+    package var listen = [Entrance.host("127.0.0.1")]
+    /// What makes the APIs https.
+    package var certificate: Certificate?
+    /// The file with the authority by which they are trusted; nil: the machine's own.
+    package var authority: String?
     /// One port for everything, instead of each service's own beside the gateway's.
     package var port: Int?
     package var adminPassword: String?
@@ -28,6 +33,8 @@ package struct CloudSettings: Sendable {
     package var compute = ComputeSettings()
     /// Stores for images beside the usual one, and the folders in which they keep them.
     package var imageStores: [(name: String, folder: String)] = []
+    /// Backends for volumes beside the usual one, and the folders in which they keep them.
+    package var volumeBackends: [(name: String, folder: String)] = []
     /// `mysql://…`; nil: a file in the folder.
     package var database: String?
     /// Where the operator's policy files are; those in the cloud's own folder unless another is named.
@@ -88,7 +95,11 @@ package struct CloudSettings: Sendable {
         settings.networkNodeName = configuration[DeclaredSettings.networkNode]
         settings.policy = configuration[DeclaredSettings.policy]
         settings.origins = configuration[DeclaredSettings.origins]
-        settings.listen = configuration[DeclaredSettings.listen]
+        settings.listen = try configuration[DeclaredSettings.listen].map { text throws(Failure) in try Entrance(text) }
+        try settings.take(
+            certificate: configuration[DeclaredSettings.certificate],
+            key: configuration[DeclaredSettings.certificateKey])
+        settings.authority = configuration[DeclaredSettings.authority]
         let port = configuration[DeclaredSettings.port]
         settings.port = port == 0 ? nil : port
         settings.region = configuration[DeclaredSettings.region]
@@ -102,7 +113,11 @@ package struct CloudSettings: Sendable {
         settings.publicRange = configuration[DeclaredSettings.publicRange]
         settings.isStocked = configuration[DeclaredSettings.stock]
         settings.firstImage = configuration[DeclaredSettings.firstImage] ?? CloudSettings.usualImage
-        settings.imageStores = try imageStores(configuration[DeclaredSettings.imageStores])
+        settings.imageStores = try folders(
+            configuration[DeclaredSettings.imageStores], in: "image.stores", taken: ["file", "web"])
+        settings.volumeBackends = try folders(
+            configuration[DeclaredSettings.volumeBackends], in: "volume.backends",
+            taken: ["file", "simulated", "simulated-2"])
         settings.simulatedPace = configuration[DeclaredSettings.simulatedPace]
         settings.compute.machine = settings.nodeName
         settings.compute.scheduler.algorithm = configuration[DeclaredSettings.scheduler]
@@ -110,16 +125,18 @@ package struct CloudSettings: Sendable {
         return settings
     }
 
-    private static func imageStores(_ texts: [String]) throws(Failure) -> [(name: String, folder: String)] {
-        var stores: [(name: String, folder: String)] = []
+    private static func folders(
+        _ texts: [String], in setting: String, taken: [String]
+    ) throws(Failure) -> [(name: String, folder: String)] {
+        var folders: [(name: String, folder: String)] = []
         for text in texts {
             let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
-            guard parts.count == 2, !parts[0].contains(","), parts[1].hasPrefix("/"),
-                !["file", "web"].contains(parts[0]), !stores.contains(where: { $0.name == parts[0] })
-            else { throw .invalid("image.stores: \(text) is not NAME=FOLDER, with a name and a folder of its own.") }
-            stores.append((name: parts[0], folder: parts[1]))
+            guard parts.count == 2, !parts[0].contains(where: { ",@#".contains($0) }), parts[1].hasPrefix("/"),
+                !taken.contains(parts[0]), !folders.contains(where: { $0.name == parts[0] })
+            else { throw .invalid("\(setting): \(text) is not NAME=FOLDER, with a name and a folder of its own.") }
+            folders.append((name: parts[0], folder: parts[1]))
         }
-        return stores
+        return folders
     }
 
     /// The port behind which all services stand, told apart by path.
@@ -127,14 +144,29 @@ package struct CloudSettings: Sendable {
 
     package var gateway: Int { port ?? CloudSettings.gatewayPort }
 
+    /// One is worth nothing without the other.
+    package mutating func take(certificate: String?, key: String?) throws(Failure) {
+        guard certificate != nil || key != nil else { return }
+        guard let certificate, let key else {
+            throw .invalid("A certificate needs its key, and a key its certificate: tls.certificate and tls.key.")
+        }
+        self.certificate = Certificate(certificates: certificate, key: key)
+    }
+
     /// Where people reach it: an address that listens everywhere is none to connect to.
     package var host: String {
-        switch listen {
-        case "0.0.0.0": "127.0.0.1"
-        case "::": "[::1]"
-        default: listen.contains(":") ? "[\(listen)]" : listen
+        for case .host(let host) in listen {
+            switch host {
+            case "0.0.0.0": return "127.0.0.1"
+            case "::": return "[::1]"
+            default: return host.contains(":") ? "[\(host)]" : host
+            }
         }
+        return "localhost"
     }
+
+    /// Whom those trust who ask the cloud's own APIs.
+    func trust() throws(Failure) -> TLSTrust { try TLSTrust(authorities: authority) }
 
     /// What the machine is called as a compute node.
     package var nodeName: String {
@@ -151,7 +183,7 @@ package struct CloudSettings: Sendable {
     }
 
     package func url(of service: String) -> String {
-        var base = gatewayAddress ?? "http://\(host):\(gateway)"
+        var base = gatewayAddress ?? "\(certificate == nil ? "http" : "https")://\(host):\(gateway)"
         while base.hasSuffix("/") { base.removeLast() }
         return base + "/" + service
     }

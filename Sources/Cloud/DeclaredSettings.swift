@@ -42,7 +42,19 @@ enum DeclaredSettings {
     static let origins = Setting(
         "cors.origins", .list, default: [],
         "Sites whose pages may use the API from a browser: https://dashboard.example; * for all.")
-    static let listen = Setting("listen", .text, default: "127.0.0.1", "The address to listen on.")
+    static let listen = Setting(
+        "listen", .list, default: ["127.0.0.1"],
+        "Where to listen: addresses of either family, and sockets as unix:/run/martlet.sock. The catalog names the first.",
+        .notEmpty)
+    static let certificate = Setting(
+        "tls.certificate", .optionalText, default: nil,
+        "A file in PEM with the certificate of the APIs, then those that lead to its authority. With it they are https, and "
+            + "it is read again when it changes.")
+    static let certificateKey = Setting("tls.key", .optionalText, default: nil, "The file with its key.")
+    static let authority = Setting(
+        "tls.authority", .optionalText, default: nil,
+        "A file in PEM with the authority by which the APIs are trusted, for clouds.yaml and for other processes; the "
+            + "machine's own authorities if nothing is said.")
     static let port = Setting(
         "port", .integer, default: 0, "One port for all services; 0 gives each the one that its users know.",
         .between(0, 65_535))
@@ -125,6 +137,10 @@ enum DeclaredSettings {
         "image.stores", .list, default: [],
         "Further stores for images: NAME=FOLDER each. Data goes into them where an upload or import names them.")
 
+    static let volumeBackends = Setting(
+        "volume.backends", .list, default: [],
+        "Further backends for volumes on this node: NAME=FOLDER each. Volume types choose one by volume_backend_name.")
+
     static let stock = Setting(
         "stock.create", .flag, default: true,
         "Whether a new cloud starts with flavors, an image and a network for its first project.")
@@ -134,13 +150,14 @@ enum DeclaredSettings {
 
     static let all: [any AnySetting] = [
         data, database, roles, bus, spanCollector, gatewayAddress, node, networkNode, policy, origins, listen, port,
+        certificate, certificateKey, authority,
         region,
         hypervisor,
         scheduler, skippedFilters, simulatedPace,
         adminPassword, tokenLifetime, lockoutAttempts, lockoutDuration, inactivityLimit, passwordHistory,
         listLimit, passwordCost, passwordMemory, passwordMinimumAge,
         passwordLifetime, changeUponFirstUse, passwordPattern, passwordAdvice, allowsRescoping, networkMechanism,
-        networkUplinks, tunnelAddress, publicNetwork, publicRange, imageStores, stock, firstImage,
+        networkUplinks, tunnelAddress, publicNetwork, publicRange, imageStores, volumeBackends, stock, firstImage,
     ]
 
     /// What the environment of this process says; variables that are none of these are somebody else's.

@@ -17,18 +17,21 @@ struct NodeRoles: Sendable {
     private let volumeNodes: [VolumeNode]
     private let hosts: [Ground.Host]
     private let metadata: MetadataDoor
+    private let world: World
     private let log: Log
 
     init(
         _ settings: CloudSettings, on ground: Ground, _ bus: any Bus, _ switchboard: Switchboard, _ loops: Loops,
         mechanism: NetworkMechanism, tokens: any TokenIssuer, world: World, log: Log
     ) async throws(Failure) {
+        self.world = world
         self.log = log
         let roles = settings.roles
         hosts = roles.contains(.computeNode) ? try await NodeRoles.hosts(settings, ground, loops, world) : []
         computeNodes = hosts.map { host in
             ComputeNode(
-                host: host.name, hypervisor: host.hypervisor, bus: bus,
+                host: host.name, address: settings.tunnelAddress ?? settings.host, hypervisor: host.hypervisor,
+                bus: bus,
                 image: switchboard.neighbour("image", asker: "compute-node"),
                 network: switchboard.neighbour("network", asker: "compute-node"),
                 volume: switchboard.neighbour("volume", asker: "compute-node"), tokens: tokens,
@@ -42,15 +45,15 @@ struct NodeRoles: Sendable {
             roles.contains(.networkNode)
             ? names.map { NetworkNode(host: $0, bus: bus, wires: wires, world: world, log: log) } : []
 
-        var volumeDriver: (any VolumeDriver)?
+        var volumeDrivers: [any VolumeDriver] = []
         if roles.contains(.volumeNode) {
             if let given = ground.volumes {
-                volumeDriver = given
+                volumeDrivers = [given]
             } else {
-                volumeDriver = try VolumeDrivers.make(settings)
+                volumeDrivers = try VolumeDrivers.make(settings)
             }
         }
-        volumeNodes = [volumeDriver].compactMap { $0 }.map { driver in
+        volumeNodes = volumeDrivers.map { driver in
             VolumeNode(
                 host: settings.nodeName, driver: driver, bus: bus,
                 image: switchboard.neighbour("image", asker: "volume-node"), tokens: tokens, world: world, log: log)
@@ -102,10 +105,21 @@ struct NodeRoles: Sendable {
 
     /// What runs for as long as the cloud does.
     var lives: [@Sendable () async throws -> Void] {
-        let metadata = metadata
+        let (metadata, computeNodes) = (metadata, computeNodes)
         var lives: [@Sendable () async throws -> Void] = []
         if !networkNodes.isEmpty { lives.append { await metadata.run() } }
         for node in computeNodes { lives.append { try await node.run() } }
+        if !computeNodes.isEmpty {
+            let (world, log) = (world, log)
+            lives.append {
+                while true {
+                    try await world.clock.sleep(for: .seconds(600))
+                    do throws(Failure) { try await ComputeNode.tidyImages(of: computeNodes) } catch {
+                        log.warning("Images could not be tidied up: \(error)")
+                    }
+                }
+            }
+        }
         for node in networkNodes { lives.append { try await node.run() } }
         for node in volumeNodes { lives.append { try await node.run() } }
         for host in hosts { lives.append { try await NodeRoles.watch(host.hypervisor) } }

@@ -40,6 +40,12 @@ package enum ComputeMessages {
     /// Answers with the interface.
     package static let attachPort = Message<PortOrder, JSON>(topic: "compute-node", name: "plug the port in")
     package static let detachPort = Message<PortOrder, Nothing>(topic: "compute-node", name: "unplug the port")
+    /// Holds a resting guest's own disks out to another host: a `DiskLoan`, or null where there is nothing to carry.
+    package static let lendDisks = Message<ServerReference, JSON>(topic: "compute-node", name: "hold the disks out")
+    package static let endLoan = Message<ServerReference, Nothing>(topic: "compute-node", name: "take the disks back")
+    /// What the server was before it was resized is not needed any more.
+    package static let settle = Message<ServerReference, Nothing>(topic: "compute-node", name: "keep what has become")
+    package static let borrowDisks = Message<DiskOrder, Nothing>(topic: "compute-node", name: "fetch the disks")
     package static let diagnose = Message<ServerReference, JSON>(topic: "compute-node", name: "look at the guest")
     package static let screen = Message<ScreenRequest, JSON>(topic: "compute-node", name: "find the guest's screen")
 }
@@ -181,6 +187,60 @@ package struct SnapshotOrder: JSONCoded {
     }
 
     package var json: JSON { ["server": .string(server), "image": .string(image)] }
+}
+
+/// Where a guest's own disks can be fetched, and with which key, as long as they are held out.
+package struct DiskLoan: JSONCoded, Hashable {
+    /// The name of the image that lies below the guest's own disk.
+    package static let image = "image"
+
+    package let host: String
+    package let port: Int
+    package let key: String
+    package let disks: [String]
+    /// What the guest is, in its host's own words.
+    package let guest: JSON
+
+    package init(host: String, port: Int, key: String, disks: [String], guest: JSON) {
+        self.host = host
+        self.port = port
+        self.key = key
+        self.disks = disks
+        self.guest = guest
+    }
+
+    package init(_ json: JSON) throws(Failure) {
+        host = try json.text("host")
+        port = try json.number("port")
+        key = try json.text("key")
+        disks = json["disks"]?.array?.compactMap(\.string) ?? []
+        guest = try json.member("guest")
+    }
+
+    package var json: JSON {
+        ["host": .string(host), "port": JSON(port), "key": .string(key), "disks": JSON(disks), "guest": guest]
+    }
+}
+
+/// To fetch a server's disks from the host that holds them out.
+package struct DiskOrder: JSONCoded {
+    package let server: String
+    package let loan: DiskLoan
+
+    package init(server: String, loan: DiskLoan) {
+        self.server = server
+        self.loan = loan
+    }
+
+    package init(_ json: JSON) throws(Failure) {
+        server = try json.text("server")
+        loan = try DiskLoan(json.member("loan"))
+    }
+
+    package var json: JSON { ["server": .string(server), "loan": loan.json] }
+
+    /// By what it is reported that they have come.
+    package static func report(of server: String) -> String { "disks of \(server)" }
 }
 
 package struct ServerReference: JSONCoded {

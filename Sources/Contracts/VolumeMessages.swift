@@ -1,5 +1,6 @@
 package import Base
 package import Bus
+import Crypto
 
 /// What block storage's control plane and the nodes that hold volumes say to one another.
 package enum VolumeMessages {
@@ -7,7 +8,7 @@ package enum VolumeMessages {
     package static let heartbeat = Message<VolumeNodeReport, Nothing>(
         topic: "volume-control", name: "report the volume node")
 
-    // To a volume node. Each may be said twice.
+    // To a volume node's backend, `node@backend`. Each may be said twice.
     package static let ensureVolume = Message<FillOrder, StoredThing>(topic: "volume-node", name: "make the volume")
     package static let ensureSnapshot = Message<CopyOrder, StoredThing>(topic: "volume-node", name: "make the snapshot")
     package static let ensureBackup = Message<CopyOrder, StoredThing>(topic: "volume-node", name: "make the backup")
@@ -18,6 +19,7 @@ package enum VolumeMessages {
     package static let describe = Message<StoredName, StoredThing>(
         topic: "volume-node", name: "describe what is stored")
     package static let list = Message<Nothing, StoredThings>(topic: "volume-node", name: "list what is stored")
+    package static let read = Message<ReadOrder, StoredPiece>(topic: "volume-node", name: "read what is stored")
     package static let adopt = Message<AdoptOrder, StoredThing>(topic: "volume-node", name: "take a file over")
     package static let upload = Message<UploadOrder, Nothing>(topic: "volume-node", name: "upload the volume")
     package static let connect = Message<ConnectOrder, JSON>(topic: "volume-node", name: "connect the volume")
@@ -54,12 +56,15 @@ package struct StoredName: JSONCoded, Hashable {
 package enum VolumeSource: JSONCoded {
     case nothing
     case stored(StoredName)
+    /// What another backend, `node@backend`, has stored.
+    case elsewhere(StoredName, at: String)
     /// Fetched from the image service in the name of a user.
     case image(id: String, user: String, project: String)
 
     package init(_ json: JSON) throws(Failure) {
         if let stored = json["stored"] {
-            self = .stored(try StoredName(stored))
+            let name = try StoredName(stored)
+            if let place = json["at"]?.string { self = .elsewhere(name, at: place) } else { self = .stored(name) }
         } else if let image = json["image"]?.string {
             self = .image(id: image, user: try json.text("user"), project: try json.text("project"))
         } else {
@@ -71,6 +76,7 @@ package enum VolumeSource: JSONCoded {
         switch self {
         case .nothing: [:]
         case .stored(let name): ["stored": name.json]
+        case .elsewhere(let name, let place): ["stored": name.json, "at": .string(place)]
         case .image(let id, let user, let project):
             ["image": .string(id), "user": .string(user), "project": .string(project)]
         }
@@ -135,6 +141,50 @@ package struct ExtendOrder: JSONCoded {
     }
 
     package var json: JSON { ["volume": .string(volume), "size": JSON(sizeGB)] }
+}
+
+/// A part of what is stored, as plain bytes.
+package struct ReadOrder: JSONCoded {
+    package let name: StoredName
+    package let start: Int
+    package let length: Int
+
+    package init(name: StoredName, start: Int, length: Int) {
+        self.name = name
+        self.start = start
+        self.length = length
+    }
+
+    package init(_ json: JSON) throws(Failure) {
+        name = try StoredName(try json.member("name"))
+        start = try json.number("start")
+        length = try json.number("length")
+    }
+
+    package var json: JSON { ["name": name.json, "start": JSON(start), "length": JSON(length)] }
+}
+
+/// Bytes on their way from one backend to another; where there is nothing but zeroes only how many. None at all: that
+/// was the end.
+package struct StoredPiece: JSONCoded {
+    package let bytes: [UInt8]
+
+    package init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+    package init(_ json: JSON) throws(Failure) {
+        if let zeroes = json["zeroes"]?.integer {
+            bytes = [UInt8](repeating: 0, count: Int(zeroes))
+        } else {
+            guard let bytes = Base64.standard.bytes(try json.text("bytes")) else {
+                throw .bug("What another backend sent is not in base 64.")
+            }
+            self.bytes = bytes
+        }
+    }
+
+    package var json: JSON {
+        bytes.allSatisfy { $0 == 0 } ? ["zeroes": JSON(bytes.count)] : ["bytes": .string(Base64.standard.text(bytes))]
+    }
 }
 
 /// A file of the node's that is to become a volume of the cloud's.

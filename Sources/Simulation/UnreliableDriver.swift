@@ -8,6 +8,7 @@ struct UnreliableDriver: VolumeDriver {
     let weather: Weather
     let clock: any Clock
 
+    var kind: String { driver.kind }
     var backend: String { driver.backend }
 
     func capacity() async throws(Failure) -> StoreCapacity { try await driver.capacity() }

@@ -21,22 +21,25 @@ struct VolumeTalk {
     let talk: Conversation
     let database: Database
     let driver: SimulatedDriver
+    /// The node's other backend, where a test wants one: `node@other`.
+    let other: SimulatedDriver?
 
     /// What a neighbour answers: by default that nothing is there.
     typealias Answerer = @Sendable (HTTPRequest) -> (status: Int, json: JSON)
 
     static func with(
         settings: BlockStorageSettings = BlockStorageSettings(), fault: @escaping WorkflowRunner.Fault = { _, _ in },
-        neighbours answer: @escaping Answerer = { _ in (404, [:]) }, _ body: (VolumeTalk) async throws -> Void
+        neighbours answer: @escaping Answerer = { _ in (404, [:]) }, otherBackend: Bool = false,
+        _ body: (VolumeTalk) async throws -> Void
     ) async throws {
         let folder = FileManager.default.temporaryDirectory.path + "/martlet-\(Foundation.UUID().uuidString)"
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        try await body(try await VolumeTalk(folder, settings, fault, answer))
+        try await body(try await VolumeTalk(folder, settings, fault, answer, otherBackend))
     }
 
     private init(
         _ folder: String, _ settings: BlockStorageSettings, _ fault: @escaping WorkflowRunner.Fault,
-        _ answer: @escaping Answerer
+        _ answer: @escaping Answerer, _ hasOther: Bool
     ) async throws {
         let world = World(chance: SeededChance(seed: 1))
         // The node reports once, at the beginning, and counts as there for as long as a test may take on a busy machine.
@@ -58,11 +61,14 @@ struct VolumeTalk {
             tokens: NoTokens(), settings: settings, fault: fault)
         try await control.start()
         driver = try SimulatedDriver(folder: folder, totalGB: 10_000)
-        let node = VolumeNode(
-            host: "node", driver: driver, bus: bus, image: neighbour("image"), tokens: NoTokens(), world: world,
-            log: .silent)
-        node.serve()
-        try await node.report()
+        other = hasOther ? try SimulatedDriver("other", folder: folder + "/other", totalGB: 1_000) : nil
+        for backend in [driver, other].compactMap({ $0 }) {
+            let node = VolumeNode(
+                host: "node", driver: backend, bus: bus, image: neighbour("image"), tokens: NoTokens(), world: world,
+                log: .silent)
+            node.serve()
+            try await node.report()
+        }
         service = BlockStorage(control)
         talk = try Conversation([service.api], world: world)
     }
@@ -128,4 +134,7 @@ struct VolumeTalk {
 
     /// What the node has.
     func stored() async throws -> [String] { try await driver.list().map(\.name) }
+
+    /// What is in its other backend.
+    func storedElsewhere() async throws -> [String] { try await other?.list().map(\.name) ?? [] }
 }

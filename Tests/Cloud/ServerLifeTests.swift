@@ -276,6 +276,13 @@ import Workflow
             ["choose a host", "switch it off", "write down its new size", "make it so on the host"], ["ACTIVE"]
         ),
         (
+            ["migrate": .null],
+            [
+                "choose a host", "switch it off", "write down its new size", "carry its disks over",
+                "make it so on the host",
+            ], ["ACTIVE"]
+        ),
+        (
             ["os-migrateLive": ["block_migration": "auto", "host": .null]],
             ["choose a host", "make it on the new host", "let its ports follow"], ["ACTIVE"]
         ),

@@ -1,4 +1,5 @@
 import Base
+import Contracts
 import Foundation
 import Glibc
 import IO
@@ -105,13 +106,86 @@ struct QEMULongTests {
             try await rig.driver.ensureRunning(spec)
             let root = try rig.qemu.guestFolder(spec.id).root
             try await rig.driver.ensureStopped(spec.id, within: nil)
-            for (asked, comes) in [(2, 2), (1, 2)] {
+            let mark = { (byte: Int) in
+                _ = try await Program("qemu-io", "-c", "write -P \(byte) 700M 64k", root).run(by: "test")
+            }
+            let shows = { (byte: Int) in
+                try await Program("qemu-io", "-c", "read -P \(byte) 700M 64k", root).run(by: "test").text
+                    .contains("verification failed") == false
+            }
+            try await mark(1)
+            // It is what it was before where the way back is open, and stays what it has become where it isn't.
+            let turns = [(2, 2, 1, false), (1, 1, 1, false), (2, 2, 1, true), (2, 2, 2, false), (1, 2, 2, false)]
+            for (asked, comes, holds, settles) in turns {
                 spec.root = .image(path: TinyGuest.folder + "/guest.qcow2", format: .qcow2, sizeGB: asked)
                 try await rig.driver.ensureRunning(spec)
                 try await rig.driver.ensureStopped(spec.id, within: nil)
                 let info = try await Program("qemu-img", "info", "--output=json", root).run(by: "test").output
                 #expect(try JSONReader.read(info)["virtual-size"]?.integer == Int64(comes) << 30)
+                #expect(try await shows(holds), "\(asked) GB")
+                if comes == 2 { try await mark(2) }
+                if settles { try await rig.qemu.settle(spec.id) }
             }
+        }
+    }
+
+    @Test func aGuestThatRestsGoesToAnotherHostWithItsDisks() async throws {
+        try await withRig { rig in
+            let other = try await QEMUHypervisor(
+                folder: rig.folder + "/elsewhere", accelerator: .tcg, loops: rig.loops, world: World())
+            var spec = rig.spec()
+            spec.ephemeralGB = [1]
+            try await rig.driver.ensureRunning(spec)
+            await #expect(throws: Failure.self) { try await rig.qemu.lend(spec.id, at: "127.0.0.1") }
+            try await rig.driver.ensureStopped(spec.id, within: nil)
+            let (here, there) = (try rig.qemu.guestFolder(spec.id), try other.guestFolder(spec.id))
+            let marks = [(here.root, "qcow2", there.root), (here.ephemeral(0), "raw", there.ephemeral(0))]
+            for (path, format, _) in marks {
+                try await Program("qemu-io", "-f", format, "-c", "write -P 7 700M 64k", path).run(by: "test")
+            }
+
+            let loan = try await rig.qemu.lend(spec.id, at: "127.0.0.1")
+            #expect(try await rig.qemu.lend(spec.id, at: "127.0.0.1") == loan)
+            #expect(loan.disks == ["ephemeral0", "image", "root"])
+            // Whoever has no key sees nothing.
+            let open = "driver=nbd,server.type=inet,server.host=127.0.0.1,server.port=\(loan.port),export=root"
+            #expect(try await Program("qemu-img", "info", "--image-opts", open).outcome(by: "test").status != 0)
+
+            let image = rig.path("image-elsewhere")
+            try await Lender(loan: loan, keys: rig.path("keys")).fetch(DiskLoan.image, to: image, by: "test")
+            var moved = spec
+            moved.root = .image(path: image, format: .qcow2, sizeGB: 1)
+            for _ in 1...2 { try await other.borrow(loan, for: moved) }
+            try await rig.qemu.endLoan(spec.id)
+            #expect(!Files.exists(here.loanFolder) && !Files.exists(there.loanFolder))
+            #expect(try GuestProcess.all(with: "--pidfile", here.loanProcess).isEmpty)
+            #expect(try await other.describe(spec.id)?.power == .stopped)
+            try await rig.driver.remove(spec.id)
+            for (_, format, path) in marks {
+                let read = ["-f", format, "-c", "read -P 7 700M 64k", path]
+                let said = try await Program("qemu-io", read).run(by: "test")
+                #expect(!said.text.contains("verification failed"), "\(path): \(said.text)")
+            }
+            try await other.ensureRunning(moved)
+            #expect(try await other.describe(spec.id)?.power == .running)
+            try await other.remove(spec.id)
+            #expect(!Files.exists(there.path))
+        }
+    }
+
+    @Test func whatIsHeldOutComesBackWhenItsGuestStarts() async throws {
+        try await withRig { rig in
+            let spec = rig.spec()
+            try await rig.driver.ensureRunning(spec)
+            for leave in [rig.qemu.ensureRunning, { try await rig.qemu.remove($0.id) }] {
+                try await rig.driver.ensureStopped(spec.id, within: nil)
+                _ = try await rig.qemu.lend(spec.id, at: "127.0.0.1")
+                let process = try rig.qemu.guestFolder(spec.id).loanProcess
+                #expect(try GuestProcess.all(with: "--pidfile", process).count == 1)
+                try await leave(spec)
+                #expect(try GuestProcess.all(with: "--pidfile", process).isEmpty)
+            }
+            #expect(try await rig.traces(of: spec.id).isEmpty)
         }
     }
 

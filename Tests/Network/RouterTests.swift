@@ -96,6 +96,26 @@ import Testing
         #expect(await talk.get("/ports?network_id=\(external)", as: .admin)["ports"]?.array?.count == 1)
     }
 
+    @Test func aFloatingIPMayBeGivenToARouterFurtherOut() async {
+        let (external, elsewhere) = (await talk.external(), await talk.network("elsewhere"))
+        _ = await talk.subnet(on: elsewhere, "10.1.0.0/24")
+        let port = await talk.port(on: elsewhere)["port"]?["id"] ?? .null
+        let wish: JSON = [
+            "floatingip": ["floating_network_id": .string(external), "port_id": port, "router_id": .string(router)]
+        ]
+        _ = await plug()
+        #expect(await talk.post("/floatingips", wish).status == 409)
+        _ = await leadOut(external)
+        let made = await talk.post("/floatingips", wish)
+        #expect(made.status == 201, "\(made.text)")
+        #expect(made["floatingip"]?["router_id"]?.string == router)
+        #expect(made["floatingip"]?["fixed_ip_address"] == "10.1.0.2")
+        let path = "/floatingips/\(made["floatingip"]?["id"]?.string ?? "")"
+        let nowhere: JSON = ["floatingip": ["router_id": "00000000-0000-4000-8000-000000000000"]]
+        #expect(await talk.put(path, nowhere).status == 404)
+        #expect(await talk.put(path, ["floatingip": ["port_id": .null]])["floatingip"]?["router_id"] == .null)
+    }
+
     @Test func aRouteNeedsANextHopThatTheRouterReaches() async {
         _ = await plug()
         let far: JSON = ["router": ["routes": [["destination": "10.9.0.0/24", "nexthop": "10.8.0.1"]]]]

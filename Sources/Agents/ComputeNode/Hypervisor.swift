@@ -1,4 +1,5 @@
 package import Base
+package import Contracts
 
 /// What runs guests on a node: ten verbs, each of which makes something so and may be said again.
 ///
@@ -81,6 +82,22 @@ package protocol RemoteScreens: Hypervisor {
 /// A power: a guest's own disk can be had by another guest, while it rests.
 package protocol Rescuing: Hypervisor {
     func rootDisk(of id: GuestID) async throws(Failure) -> DiskSpec
+}
+
+/// A power: a root disk that has grown can be had back as it was, by running the guest with its old size.
+package protocol DiskKeeping: Hypervisor {
+    /// There is no way back any more.
+    func settle(_ id: GuestID) async throws(Failure)
+}
+
+/// A power: a guest that rests goes to another host with its own disks. Said twice, each is done once.
+package protocol DiskCarrying: Hypervisor {
+    /// Holds the guest's own disks out, at an address of this host's, until it is told to end that, or the guest starts.
+    func lend(_ id: GuestID, at address: String) async throws(Failure) -> DiskLoan
+    func endLoan(_ id: GuestID) async throws(Failure)
+
+    /// Makes a guest that rests here, with the disks that are held out elsewhere. Its image is here already.
+    func borrow(_ loan: DiskLoan, for spec: GuestSpec) async throws(Failure)
 }
 
 /// A power: an operator's own tools see the guests.

@@ -6,7 +6,9 @@ package import Contracts
 /// A name is chosen by whoever asks, before anything is made; what a driver calls made has its whole size and content
 /// and stays after a power failure.
 package protocol VolumeDriver: Sendable {
-    /// `file`, `simulated`: the name of the backend and of its one pool.
+    /// `file`, `simulated`: what it is.
+    var kind: String { get }
+    /// The name of the backend and of its one pool: the kind, unless a node has several.
     var backend: String { get }
 
     func capacity() async throws(Failure) -> StoreCapacity

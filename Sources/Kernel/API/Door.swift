@@ -92,9 +92,31 @@ package struct Door: Sendable {
         return response
     }
 
+    /// A request that the server refuses before it is whole, in the words of the service that it was for.
+    package func refuse(_ refusal: HTTPRefusal, _ request: HTTPRequest) -> HTTPResponse {
+        guard let way = way(of: request) else { return HTTPServer.plainRefusal(refusal, of: request) }
+        let requestID = Door.requestID(request, world)
+        let (service, dialect) = (way.service, way.service.dialect)
+        var passage = Passage(
+            service: service.name, method: request.method, path: request.path, peer: request.peer?.host,
+            requestID: requestID, begun: world.now, isFirst: true)
+        var response = HTTPResponse(
+            refusal.status,
+            body: .bytes(dialect.write(Failure(.invalid, refusal.message), refusal.status, requestID)))
+        response.headers.append("Content-Type", dialect.contentType)
+        response.headers.append("X-Openstack-Request-Id", requestID)
+        if let older = dialect.olderRequestID { response.headers.append(older, requestID) }
+        passage.status = refusal.status
+        metrics.note(passage)
+        audit(passage)
+        return response
+    }
+
     /// Figures are for those who look after this machine: nobody else finds them.
     private static func isNear(_ peer: SocketAddress?) -> Bool {
-        guard let host = peer?.host else { return true }
+        // Whoever comes by a socket in the file system is on this machine, and may open it.
+        guard let peer, peer.port != nil else { return true }
+        let host = peer.host
         return host.hasPrefix("127.") || host == "::1" || host == "::ffff:127.0.0.1"
     }
 

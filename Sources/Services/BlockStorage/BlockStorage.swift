@@ -79,7 +79,7 @@ package struct BlockStorage: Sendable {
             Runnable(ExtendVolume.self, tools), Runnable(RevertVolume.self, tools), Runnable(UploadVolume.self, tools),
             Runnable(ReimageVolume.self, tools), Runnable(ManageVolume.self, tools), Runnable(CreateBackup.self, tools),
             Runnable(DeleteBackup.self, tools), Runnable(RestoreBackup.self, tools),
-            Runnable(ImportBackup.self, tools), Runnable(FollowGroup.self, tools),
+            Runnable(ImportBackup.self, tools), Runnable(FollowGroup.self, tools), Runnable(MoveVolume.self, tools),
         ]
     }
 }

@@ -12,11 +12,12 @@ struct GuestDisks {
     static let longestCopy = Duration.seconds(3_600)
 
     func ensure() async throws(Failure) {
+        try folder.endLoan()
         if case .image(let path, let format, let sizeGB) = spec.root {
             try await ensure(folder.root) { (fresh) throws(Failure) in
                 try await layOver(path, format, sizeGB, fresh)
             }
-            try await grow(folder.root, to: Int64(sizeGB) << 30)
+            try await fit(folder.root, to: Int64(sizeGB) << 30)
         }
         for (index, sizeGB) in spec.ephemeralGB.enumerated() {
             try await ensure(folder.ephemeral(index)) { (fresh) throws(Failure) in
@@ -43,12 +44,33 @@ struct GuestDisks {
         try LocalFiles.move(fresh, to: path)
     }
 
-    /// A guest that has got more room finds it at its next start; what is there is never cut off.
-    private func grow(_ path: String, to bytes: Int64) async throws(Failure) {
-        // At 24 in a qcow2 file: how long the disk is.
-        let size = try FileSlice(path: path).read(24..<32).reduce(Int64(0)) { $0 << 8 | Int64($1) }
-        guard size < bytes else { return }
-        try await Program("qemu-img", "resize", "-q", "-f", "qcow2", path, String(bytes)).run(by: actor)
+    /// What the disk was before it grew is kept in its own file, for as long as the way back is open.
+    private static let before = "before"
+
+    /// A guest that has got more room finds it at its next start. One whose room is taken back is given the disk that it
+    /// had before; nothing else is ever cut off.
+    private func fit(_ path: String, to bytes: Int64) async throws(Failure) {
+        if Files.exists(folder.settled) {
+            try await drop(path)
+            try LocalFiles.remove(folder.settled)
+        }
+        // At 24 in a qcow2 file: how long the disk is; at 60: how many of its states are kept.
+        let head = try FileSlice(path: path).read(24..<64)
+        let size = head.prefix(8).reduce(Int64(0)) { $0 << 8 | Int64($1) }
+        let keeps = head.dropFirst(36).contains { $0 != 0 }
+        if size < bytes {
+            if keeps { try await drop(path) }
+            try await Program("qemu-img", "snapshot", "-c", GuestDisks.before, path).run(by: actor)
+            try await Program("qemu-img", "resize", "-q", "-f", "qcow2", path, String(bytes)).run(by: actor)
+        } else if size > bytes, bytes > 0, keeps {
+            try await Program("qemu-img", "snapshot", "-a", GuestDisks.before, path).run(by: actor)
+            try await drop(path)
+        }
+    }
+
+    private func drop(_ path: String) async throws(Failure) {
+        guard try FileSlice(path: path).read(60..<64).contains(where: { $0 != 0 }) else { return }
+        try await Program("qemu-img", "snapshot", "-d", GuestDisks.before, path).run(by: actor)
     }
 
     private func layOver(_ image: String, _ format: DiskFormat, _ sizeGB: Int, _ path: String) async throws(Failure) {

@@ -39,6 +39,8 @@ struct GuestFolder: Sendable {
     var memory: String { path + "/memory" }
     var root: String { path + "/root.qcow2" }
     var swap: String { path + "/swap.raw" }
+    /// There is no way back to what the root disk was before it grew: that goes at the guest's next start.
+    var settled: String { path + "/settled" }
     var configDrive: String { path + "/config.iso" }
     func ephemeral(_ index: Int) -> String { path + "/ephemeral\(index).raw" }
     private var recordPath: String { path + "/guest.json" }
@@ -77,8 +79,9 @@ struct GuestFolder: Sendable {
 
     /// The record goes last, so that a removal that is cut off is still seen as a guest.
     func remove() throws(Failure) {
+        try endLoan()
         for name in try LocalFiles.names(in: path) where path + "/" + name != recordPath {
-            try LocalFiles.remove(path + "/" + name)
+            try LocalFiles.removeAll(path + "/" + name)
         }
         try LocalFiles.remove(recordPath)
         guard rmdir(path) == 0 || errno == ENOENT else { throw LocalFiles.failure("remove", path) }

@@ -1,7 +1,7 @@
 import Base
 
 /// What drivers share that keep each guest in a folder of its own: who is there, and where one is reached.
-protocol GuestsInFolders: ConsoleLogging, SerialConsoles, RemoteScreens, Rescuing {
+protocol GuestsInFolders: ConsoleLogging, SerialConsoles, RemoteScreens, Rescuing, DiskCarrying, DiskKeeping {
     var folder: String { get }
     var turns: Turns { get }
 
@@ -35,6 +35,14 @@ extension GuestsInFolders {
     }
 
     package func rootDisk(of id: GuestID) async throws(Failure) -> DiskSpec { try guestFolder(id).rootDisk() }
+
+    package func settle(_ id: GuestID) async throws(Failure) {
+        try await turns.take(id) { () throws(Failure) in
+            let guest = try guestFolder(id)
+            // While the guest runs its disk is its hypervisor's.
+            if try guest.record() != nil { try Files.write("", to: guest.settled) }
+        }
+    }
 
     func guestFolder(_ id: GuestID) throws(Failure) -> GuestFolder {
         guard UUID(id.text) != nil else { throw .notFound("guest", id.text) }

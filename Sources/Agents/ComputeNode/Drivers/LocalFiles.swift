@@ -41,6 +41,23 @@ enum LocalFiles {
         guard rename(path, place) == 0 else { throw failure("move", path) }
     }
 
+    /// A port on which nobody listens just now.
+    static func freePort() throws(Failure) -> Int {
+        let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        guard socket >= 0 else { throw .unavailable("There is no socket to be had.") }
+        defer { close(socket) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let found = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(socket, $0, length) == 0 && getsockname(socket, $0, &length) == 0
+            }
+        }
+        guard found else { throw .unavailable("There is no port to be had.") }
+        return Int(UInt16(bigEndian: address.sin_port))
+    }
+
     static func failure(_ verb: String, _ path: String) -> Failure {
         .unavailable("Cannot \(verb) \(path): \(String(cString: strerror(errno))).")
     }

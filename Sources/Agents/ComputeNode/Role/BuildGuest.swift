@@ -53,6 +53,12 @@ extension ComputeNode {
         guard let id = wanted.image else {
             throw .invalid("The server has neither an image nor a volume to start from.")
         }
+        // A guest that is here already stands on its image, whatever has become of that since.
+        if case .image(let path, let format, _)? = try await hypervisor.describe(GuestID(wanted.server))?.spec.root,
+            path == "\(images.folder)/\(id)", Files.exists(path)
+        {
+            return .image(path: path, format: format, sizeGB: wanted.rootDisk)
+        }
         let file = try await images.ensure(id, token: token)
         return .image(path: file.path, format: file.format, sizeGB: wanted.rootDisk)
     }

@@ -8,6 +8,8 @@ package import Trace
 /// image and network services over REST for what it needs, each of which checks its token.
 package struct ComputeNode: Sendable {
     let host: String
+    /// Where other hosts reach this one.
+    let address: String
     let hypervisor: any Hypervisor
     let bus: any Bus
     let images: ImageCache
@@ -26,10 +28,12 @@ package struct ComputeNode: Sendable {
 
     /// - Parameter cache: the folder for images that were used here.
     package init(
-        host: String, hypervisor: any Hypervisor, bus: any Bus, image: Neighbour, network: Neighbour,
+        host: String, address: String = "127.0.0.1", hypervisor: any Hypervisor, bus: any Bus, image: Neighbour,
+        network: Neighbour,
         volume: Neighbour, tokens: any TokenIssuer, cache: String, world: World, log: Log
     ) {
         self.host = host
+        self.address = address
         self.hypervisor = hypervisor
         self.bus = bus
         self.tokens = tokens
@@ -59,6 +63,18 @@ package struct ComputeNode: Sendable {
         bus.serve(ComputeMessages.metadata, on: host) { try await metadata($0.server) }
         bus.serve(ComputeMessages.console, on: host) { .string(try await console($0)) }
         serveChanges()
+    }
+
+    /// Drops images on which no guest of these nodes stands, which share a folder for them.
+    package static func tidyImages(of nodes: [ComputeNode]) async throws(Failure) {
+        guard let first = nodes.first else { return }
+        var used: Set<String> = []
+        for node in nodes {
+            for report in try await node.hypervisor.list() {
+                if case .image(let path, _, _) = report.spec.root { used.insert(path) }
+            }
+        }
+        try await first.images.tidy(used: used, token: try await first.tokens.serviceToken())
     }
 
     private func serveChanges() {
@@ -93,6 +109,19 @@ package struct ComputeNode: Sendable {
         bus.serve(ComputeMessages.attachPort, on: host) { try await attach($0) }
         bus.serve(ComputeMessages.detachPort, on: host) { order in
             try await detach(order)
+            return Nothing()
+        }
+        bus.serve(ComputeMessages.lendDisks, on: host) { try await lend($0.server) }
+        bus.serve(ComputeMessages.endLoan, on: host) { reference in
+            try await endLoan(reference.server)
+            return Nothing()
+        }
+        bus.serve(ComputeMessages.settle, on: host) { reference in
+            try await (hypervisor as? any DiskKeeping)?.settle(GuestID(reference.server))
+            return Nothing()
+        }
+        bus.serve(ComputeMessages.borrowDisks, on: host) { order in
+            try await borrow(order)
             return Nothing()
         }
         bus.serve(ComputeMessages.diagnose, on: host) { try await diagnose($0.server) }

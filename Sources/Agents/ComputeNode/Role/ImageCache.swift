@@ -1,5 +1,6 @@
 import API
 import Base
+import Contracts
 import Glibc
 import HTTP
 import IO
@@ -23,8 +24,26 @@ struct ImageCache: Sendable {
         guard image["status"] == "active" else { throw .invalid("Image \(id) is not active.") }
         let format = DiskFormat(rawValue: image["disk_format"]?.string ?? "") ?? .raw
         let path = "\(folder)/\(id)"
-        if !Files.exists(path) { try await fetch(id, to: path, token) }
+        if Files.exists(path) { utimes(path, nil) } else { try await fetch(id, to: path, token) }
         return File(path: path, format: format)
+    }
+
+    /// The image below disks that come from another host: also one that the image service has no longer.
+    func ensure(
+        _ id: String, _ format: DiskFormat, from loan: DiskLoan, token: String
+    ) async throws(Failure) -> File {
+        let path = "\(folder)/\(id)"
+        if Files.exists(path) {
+            utimes(path, nil)
+            return File(path: path, format: format)
+        }
+        do throws(Failure) { return try await ensure(id, token: token) } catch  where error.kind == .notFound {
+            let fresh = "\(path).\(UUID(SystemChance()).hex)"
+            try await Lender(loan: loan, keys: fresh + ".keys").fetch(DiskLoan.image, to: fresh, by: "compute-node")
+            try LocalFiles.removeAll(fresh + ".keys")
+            try LocalFiles.move(fresh, to: path)
+            return File(path: path, format: format)
+        }
     }
 
     /// Takes away what a process that was cut off has left: images half fetched, discs and snapshots on their way. Nothing
@@ -32,6 +51,35 @@ struct ImageCache: Sendable {
     func sweep() throws(Failure) {
         for name in try LocalFiles.names(in: folder) where UUID(name) == nil {
             try LocalFiles.removeAll("\(folder)/\(name)")
+        }
+    }
+
+    /// How long an image that no guest stands on is kept: for the next server, or, when there can be none, for those that
+    /// are just being made.
+    static let keptUnused = 86_400
+    static let keptWhenGone = 3_600
+
+    /// Drops what no guest stands on and nobody has asked for in a while.
+    ///
+    /// - Parameter now: in seconds of the clock that files are dated by.
+    func tidy(used: Set<String>, token: String, at now: Int = time(nil)) async throws(Failure) {
+        for name in try LocalFiles.names(in: folder) where UUID(name) != nil {
+            let path = "\(folder)/\(name)"
+            var status = stat()
+            guard !used.contains(path), stat(path, &status) == 0 else { continue }
+            let age = now - status.st_mtim.tv_sec
+            guard age > ImageCache.keptWhenGone else { continue }
+            if age <= ImageCache.keptUnused, try await !isGone(name, token) { continue }
+            try LocalFiles.remove(path)
+        }
+    }
+
+    private func isGone(_ id: String, _ token: String) async throws(Failure) -> Bool {
+        do throws(Failure) {
+            _ = try await service.ask("GET", "/v2/images/\(id)", token: token)
+            return false
+        } catch  where error.kind == .notFound {
+            return true
         }
     }
 

@@ -113,12 +113,13 @@ enum StatusActions {
         return Reply(202)
     }
 
-    /// To a type that where it lies can serve too; then only its name changes.
+    /// To a type that where it lies can serve too only the name changes; otherwise it is moved, if it may be.
     private static func retype(
         _ call: Call<BlockStorage>, _ id: ID<Volume>, _ scope: Scope, _ body: JSON
     ) async throws(Failure) -> Reply {
         let service = call.service
         let (wanted, now) = (body["new_type"]?.string ?? "", service.world.now)
+        let mayMove = body["migration_policy"]?.string == "on-demand"
         try await service.database.write { tx in
             let volume = try tx.volume(id, in: scope)
             try volume.require(.available, .inUse, to: "retype")
@@ -133,12 +134,21 @@ enum StatusActions {
             guard volume.status == .available || type.isMultiattach == volume.isMultiattach else {
                 throw Failure.invalidInput("A volume that is in use can be made neither multiattach nor the opposite.")
             }
-            var request = PlaceRequest(size: 0, zone: volume.zone, type: type, near: volume.host)
-            request.isPlaceable = false
-            let services = try tx.volumeServices("cinder-volume")
-            _ = try VolumeScheduler(settings: service.settings).choose(request, among: services, at: now)
             try tx.reserve(
                 [.volumes: 1, .gigabytes: volume.size], onlyType: type.name, in: volume.project, service.settings)
+            let services = try tx.volumeServices("cinder-volume")
+            let scheduler = VolumeScheduler(settings: service.settings)
+            // What doesn't move takes no more room than it has.
+            let staying = PlaceRequest(size: 0, zone: volume.zone, type: type, near: volume.host)
+            do throws(Failure) {
+                _ = try scheduler.choose(staying, among: services, at: now)
+            } catch {
+                guard mayMove else { throw error }
+                let moving = PlaceRequest(size: volume.size, zone: volume.zone, type: type, near: nil)
+                let place = try scheduler.choose(moving, among: services, at: now)
+                try volume.requireMovable(tx)
+                return try service.move(volume, to: place, as: type.id, meanwhile: .retyping, tx)
+            }
             try tx.change(id, at: now) { volume in
                 volume.type = type.id
                 volume.isMultiattach = type.isMultiattach
@@ -147,23 +157,29 @@ enum StatusActions {
         return Reply(202)
     }
 
-    /// Bytes move only between backends that are there, and only the same one serves the same files.
+    /// While it is moved nobody can use it, whether that was asked for or not: what is written meanwhile would be lost.
     private static func migrate(
         _ call: Call<BlockStorage>, _ id: ID<Volume>, _ scope: Scope, _ body: JSON
     ) async throws(Failure) -> Reply {
-        let target = body["host"]?.string ?? ""
-        try await call.service.database.read { tx in
+        let service = call.service
+        let (target, now) = (body["host"]?.string ?? "", service.world.now)
+        try await service.database.write { tx in
             let volume = try tx.volume(id, in: scope)
             try volume.require(.available, .inUse, to: "migrate")
-            let services = try tx.volumeServices("cinder-volume")
-            guard services.contains(where: { $0.host == Place(target).backend }) else {
+            try volume.requireNoGroup(to: "migrate")
+            let services = try tx.volumeServices("cinder-volume").filter { $0.host == Place(target).backend }
+            guard let wanted = services.first else {
                 throw Failure.invalid("No available service named \(target)")
             }
-            guard volume.host != target else {
+            guard volume.host.map({ Place($0).backend }) != wanted.host else {
                 throw Failure.invalid(
                     "Invalid input received: Destination host must be different than the current host.")
             }
-            throw Failure.invalid("Volume \(id) cannot be moved to \(target): the backends do not share their files.")
+            let type = try tx.volumeType(volume.type)
+            let request = PlaceRequest(size: volume.size, zone: volume.zone, type: type, near: nil)
+            let place = try VolumeScheduler(settings: service.settings).choose(request, among: services, at: now)
+            try volume.requireMovable(tx)
+            try service.move(volume, to: place, meanwhile: .maintenance, tx)
         }
         return Reply(202)
     }

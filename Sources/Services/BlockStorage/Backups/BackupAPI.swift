@@ -169,6 +169,11 @@ extension Backup {
                 throw Failure.invalid("Invalid backup: The parent backup must be available for incremental backup.")
             }
             guard let host = volume.host else { throw Failure.invalidVolume("Volume \(volume.id) lies nowhere yet.") }
+            guard parent?.volumeHost.map({ Place($0).backend == Place(host).backend }) ?? true else {
+                throw Failure.invalid(
+                    "Invalid backup: Volume \(volume.id) has been moved since its last backup. Do a full backup before"
+                        + " doing an incremental backup.")
+            }
             try tx.reserve([.backups: 1, .backupGigabytes: volume.size], in: call.project, settings)
             let id: ID<Backup> = .uuid(world.chance)
             let backup = Backup(

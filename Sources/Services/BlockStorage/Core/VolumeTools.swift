@@ -21,11 +21,11 @@ struct VolumeTools: Sendable {
     /// What only touches a name or a size.
     static let short: Duration = .seconds(60)
 
-    /// Asks the node that a host's name leads to: `node@file#file`.
+    /// Asks the backend that a host's name leads to: `node@file#file`.
     func ask<Request, Answer>(
         _ message: Message<Request, Answer>, at host: String, _ request: Request, within limit: Duration = longest
     ) async throws(Failure) -> Answer {
-        try await bus.call(message, on: Place(host).node, request, deadline: limit)
+        try await bus.call(message, on: Place(host).backend, request, deadline: limit)
     }
 
     /// The same for what a node does once, however often it is told: it is told again when no answer comes, for the order

@@ -11,7 +11,6 @@ struct PlaceRequest: Sendable {
     /// Backends of volumes that it is to be on the same backend with, or on another than.
     var same: [String] = []
     var different: [String] = []
-    var isPlaceable: Bool = true
 }
 
 /// Chooses the backend that is to hold a volume: what doesn't fit is left out, and of the rest the best is taken.

@@ -221,6 +221,6 @@ extension BlockStorage {
     /// What may be under way with a volume.
     static let workNames = [
         CreateVolume.name, ExtendVolume.name, RevertVolume.name, UploadVolume.name, ReimageVolume.name,
-        DeleteVolume.name,
+        MoveVolume.name, DeleteVolume.name,
     ]
 }

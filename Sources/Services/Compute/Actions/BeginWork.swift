@@ -95,6 +95,31 @@ extension ServerTools {
         }
     }
 
+    /// Brings the disks of a server that rests to another host, if it has any to bring. A large one takes long: the host is
+    /// told again as long as it is silent, and does it once. The step's own limit ends this.
+    func carryDisks(of id: ID<Server>, from source: String, to host: String) async throws {
+        let lent = try await bus.call(
+            ComputeMessages.lendDisks, on: source, ServerReference(server: id.text), deadline: .seconds(60))
+        guard !lent.isNull else { return }
+        let order = DiskOrder(server: id.text, loan: try DiskLoan(lent))
+        while true {
+            do throws(Failure) {
+                let report = try await reports.wait(
+                    for: DiskOrder.report(of: id.text), limit: .seconds(60), clock: world.clock,
+                    after: { try await bus.cast(ComputeMessages.borrowDisks, on: host, order) }, ifSilent: .timedOut)
+                if let failure = report.failure { throw Failure.unavailable(failure) }
+                return try await endLoan(of: id, on: source)
+            } catch  where error.kind == .timedOut {
+                try Task.checkCancellation()
+            }
+        }
+    }
+
+    func endLoan(of id: ID<Server>, on host: String) async throws(Failure) {
+        _ = try await bus.call(
+            ComputeMessages.endLoan, on: host, ServerReference(server: id.text), deadline: .seconds(60))
+    }
+
     func order(_ verb: PowerOrder.Verb, _ id: ID<Server>, on host: String) async throws(Failure) -> GuestState {
         try await bus.call(
             ComputeMessages.power, on: host, PowerOrder(server: id.text, verb: verb), deadline: .seconds(300))

@@ -64,6 +64,7 @@ enum ResizeServer: Workflow {
         Step("choose a host", limit: .seconds(60), chooseHost, undo: giveBack),
         Step("switch it off", limit: .seconds(400), stop, undo: start),
         Step("write down its new size", write, undo: writeBack),
+        Step("carry its disks over", limit: .seconds(7_200), carry, undo: leave),
         Step("make it so on the host", limit: .seconds(1_200), make, undo: unmake),
         Step("wait for its user's word", settle),
     ]
@@ -83,16 +84,9 @@ enum ResizeServer: Workflow {
             throw Failure.invalid(
                 "Resize error: Unable to resize disk down, from \(server.flavor.disk) to \(state.flavor.disk) GB.")
         }
-        let source = state.source
-        let hosts = try await tools.database.read { try $0.computeHosts("compute_host.name = \(source)") }
-        // A disk that lies on a real host has no way to another yet; a simulated one has nothing to carry.
-        let canMove = hosts.first?.hypervisor == "simulated"
-        guard canMove || !state.mustMove else {
-            throw Failure.invalid("No valid host was found. The server's disk cannot leave \(source).")
-        }
         let request = server.request(
-            state.flavor, zone: server.particulars.pinnedZone, host: canMove ? state.wantedHost : source,
-            avoid: state.mustMove ? [source] : [], migration: state.uuid)
+            state.flavor, zone: server.particulars.pinnedZone, host: state.wantedHost,
+            avoid: state.mustMove ? [state.source] : [], migration: state.uuid)
         let choice = try await tools.bus.call(ComputeMessages.choose, request, deadline: .seconds(60))
         state.host = choice.host
         try await tools.note(state.migration, .migrating, target: choice.host)
@@ -138,6 +132,17 @@ enum ResizeServer: Workflow {
             server.particulars.before = nil
         }
         if state.moves { try await tools.movePorts(of: state.server, to: state.source) }
+    }
+
+    private static func carry(_ tools: ServerTools, _ state: inout State) async throws {
+        guard let host = state.host, state.moves else { return }
+        try await tools.carryDisks(of: state.server, from: state.source, to: host)
+    }
+
+    private static func leave(_ tools: ServerTools, _ state: inout State) async throws {
+        guard let host = state.host, state.moves else { return }
+        try await tools.dismantle(state.server, on: host)
+        try await tools.endLoan(of: state.server, on: state.source)
     }
 
     private static func make(_ tools: ServerTools, _ state: inout State) async throws {
@@ -206,8 +211,10 @@ enum ConfirmResize: Workflow {
 
     private static func clear(_ tools: ServerTools, _ state: inout State) async throws {
         let server = try await tools.server(state.server)
-        guard let old = server.particulars.before?.host, old != server.host else { return }
-        try await tools.dismantle(state.server, on: old)
+        guard let old = server.particulars.before?.host, let host = server.host else { return }
+        if old != host { try await tools.dismantle(state.server, on: old) }
+        _ = try await tools.bus.call(
+            ComputeMessages.settle, on: host, ServerReference(server: state.server.text), deadline: .seconds(60))
     }
 
     private static func release(_ tools: ServerTools, _ state: inout State) async throws {

@@ -22,7 +22,7 @@ enum FloatingIPRows {
         Attribute("floating_port_id", .text, isVisible: false),
         Attribute("port_id", .text, set: .always, .nullable(.uuid), or: .value(.null)),
         Attribute("fixed_ip_address", .text, set: .always, address, or: .value(.null), as: Normal.address),
-        Attribute("router_id", .text),
+        Attribute("router_id", .text, set: .always, .nullable(.uuid), or: .value(.null)),
         QoSRows.attribute,
         Attribute("port_details", nil),
         Attribute("port_forwardings", nil),
@@ -101,7 +101,7 @@ enum FloatingIPRows {
     static func update(_ changes: inout Document, _ before: Document, _ desk: Desk) throws(Failure) {
         // To say nothing is how old clients let go of a port.
         if changes.members.isEmpty { changes["port_id"] = .null }
-        if changes.has("port_id") || changes.has("fixed_ip_address") {
+        if ["port_id", "fixed_ip_address", "router_id"].contains(where: { changes.has($0) }) {
             let forwarded: SQL = "SELECT 1 FROM network_port_forwarding WHERE floatingip_id = \(before.id)"
             let isForwarded = try desk.tx.exists(forwarded)
             guard !(isForwarded && changes.says("port_id")) else {
@@ -112,7 +112,9 @@ enum FloatingIPRows {
             if port == nil, changes.says("fixed_ip_address") {
                 throw .badRequest("floatingip", "fixed_ip_address cannot be specified without a port_id")
             }
-            try point(&changes, at: port, changes.text("fixed_ip_address"), before, desk)
+            let isSame = port == before.text("port_id") && !changes.has("fixed_ip_address")
+            let address = isSame ? before.text("fixed_ip_address") : changes.text("fixed_ip_address")
+            try point(&changes, at: port, address, before, desk)
             try desk.noteNews(of: [before.text("port_id"), port].compactMap { $0 })
         }
         try QoSRows.check(changes, before, desk)
@@ -156,7 +158,9 @@ enum FloatingIPRows {
                 "Cannot associate floating IP \(floating.text("floating_ip_address") ?? "") with port \(port) using fixed IP \(fixed.address), as that fixed IP already has a floating IP on external network \(network)."
             )
         }
-        guard let router = try desk.router(from: fixed.subnet, to: network) else {
+        var router = try wishedRouter(values, to: network, desk)
+        if router == nil { router = try desk.router(from: fixed.subnet, to: network) }
+        guard let router else {
             throw .missing(
                 "ExternalGatewayForFloatingIPNotFound",
                 "External network \(network) is not reachable from subnet \(fixed.subnet). Therefore, cannot associate Port \(port) with a Floating IP."
@@ -166,6 +170,21 @@ enum FloatingIPRows {
         values["fixed_ip_address"] = .string(fixed.address.description)
         values["router_id"] = .string(router)
         values["status"] = "ACTIVE"
+    }
+
+    /// The router that is asked for by its name. Whether the way from it to the address inside leads over others is the
+    /// business of who asks.
+    private static func wishedRouter(
+        _ values: Document, to network: String, _ desk: Desk
+    ) throws(Failure) -> String? {
+        guard let wish = values.text("router_id") else { return nil }
+        let router = try desk.visible(.router, wish)
+        let gateways: SQL =
+            "device_id = \(router.id) AND network_id = \(network) AND device_owner = \(DeviceOwner.routerGateway)"
+        guard try desk.tx.exists("SELECT 1 FROM network_port WHERE \(gateways)") else {
+            throw .clash("Conflict", "Router \(router.id) has no external gateway on network \(network)")
+        }
+        return router.id
     }
 
     private static func fixedIP(of port: Document, _ wanted: String?) throws(Failure) -> FixedIP {

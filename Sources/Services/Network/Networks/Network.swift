@@ -24,6 +24,7 @@ enum NetworkRows {
         Attribute(
             "availability_zone_hints", .json, set: .create, .list(of: .text(1...255), count: 0...10), or: .value([])),
         Attribute("availability_zones", nil),
+        PrivateVLAN.ofNetwork,
         QoSRows.networkAttribute,
         Attribute("dns_domain", .text, set: .always, .nullable(.text(0...255)), or: .value(""), as: PortNames.normal),
         Attribute("subnets", nil),
@@ -63,6 +64,7 @@ enum NetworkRows {
         guard mtu <= largest else { throw .input("Requested MTU is too big, maximum is \(largest)") }
         draft["mtu"] = .number(mtu == 0 ? largest : mtu)
         draft["status"] = "ACTIVE"
+        try PrivateVLAN.check(draft)
         try QoSRows.check(draft, nil, desk)
         if !draft.has("qos_policy_id") {
             draft["qos_policy_id"] = .optional(try QoSRows.standard(for: draft.project, desk))
@@ -112,6 +114,9 @@ enum NetworkRows {
         }
         if changes.flag("is_default") { try requireOnlyDefault(before.id, desk) }
         try QoSRows.check(changes, before, desk)
+        let after = before.merging(changes)
+        try PrivateVLAN.check(after)
+        try PrivateVLAN.follow(before, after, desk)
         try desk.change(.network, before.id, changes)
     }
 

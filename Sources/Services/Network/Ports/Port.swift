@@ -46,40 +46,44 @@ enum PortRows {
         "accelerator-direct", "accelerator-direct-physical", "remote-managed",
     ]
 
-    static let attributes: [Attribute] = [
-        Attribute("network_id", .text, set: .create, .uuid, or: .required),
-        Attribute("mac_address", .text, set: .always, .text(17...17, format: .macAddress), as: Normal.mac),
-        Attribute(
-            "fixed_ips", nil, set: .always, .nullable(.list(of: .object(fixedIP), count: 0...100)), as: Normal.list,
-            where: addressed),
-        Attribute("device_id", .text, set: .always, .text(0...255), or: .value("")),
-        Attribute("device_owner", .text, set: .always, .text(0...255), or: .value("")),
-        Attribute(
-            "allowed_address_pairs", .json, set: .always, .nullable(.list(of: .object(pair), count: 0...10)),
-            as: Normal.list),
-        Attribute(
-            "extra_dhcp_opts", .json, set: .always, .nullable(.list(of: .object(option), count: 0...100)),
-            or: .value([]), as: Normal.list),
-        Attribute(
-            "security_groups", nil, set: .always, .nullable(.list(of: .uuid, count: 0...100, unique: true)),
-            as: Normal.list,
-            where: grouped),
-        Attribute("port_security_enabled", .boolean, set: .always, .looseBoolean),
-        Attribute("binding:host_id", .text, column: "host_id", set: .always, .nullable(.text(0...255)), as: hostName),
-        Attribute("binding:vnic_type", .text, column: "vnic_type", set: .always, .choice(cards), or: .value("normal")),
-        Attribute(
-            "binding:profile", .json, column: "profile", set: .always,
-            .nullable(.map(name: 1...255, value: .any)), or: .value([:]),
-            as: { value throws(Failure) in value.isNull ? [:] : value }),
-        QoSRows.attribute,
-        Attribute("dns_name", .text, set: .always, .nullable(.text(0...255)), or: .value(""), as: PortNames.normal),
-        Attribute("dns_domain", .text, set: .always, .nullable(.text(0...255)), or: .value(""), as: PortNames.normal),
-        Attribute("dns_assignment", nil),
-        Attribute("qos_network_policy_id", nil),
-        Attribute("trunk_details", nil),
-        Attribute("binding:vif_type", .text, column: "vif_type"),
-        Attribute("binding:vif_details", .json, column: "vif_details"),
-    ]
+    static let attributes: [Attribute] =
+        [
+            Attribute("network_id", .text, set: .create, .uuid, or: .required),
+            Attribute("mac_address", .text, set: .always, .text(17...17, format: .macAddress), as: Normal.mac),
+            Attribute(
+                "fixed_ips", nil, set: .always, .nullable(.list(of: .object(fixedIP), count: 0...100)), as: Normal.list,
+                where: addressed),
+            Attribute("device_id", .text, set: .always, .text(0...255), or: .value("")),
+            Attribute("device_owner", .text, set: .always, .text(0...255), or: .value("")),
+            Attribute(
+                "allowed_address_pairs", .json, set: .always, .nullable(.list(of: .object(pair), count: 0...10)),
+                as: Normal.list),
+            Attribute(
+                "extra_dhcp_opts", .json, set: .always, .nullable(.list(of: .object(option), count: 0...100)),
+                or: .value([]), as: Normal.list),
+            Attribute(
+                "security_groups", nil, set: .always, .nullable(.list(of: .uuid, count: 0...100, unique: true)),
+                as: Normal.list,
+                where: grouped),
+            Attribute("port_security_enabled", .boolean, set: .always, .looseBoolean),
+            Attribute(
+                "binding:host_id", .text, column: "host_id", set: .always, .nullable(.text(0...255)), as: hostName),
+            Attribute(
+                "binding:vnic_type", .text, column: "vnic_type", set: .always, .choice(cards), or: .value("normal")),
+            Attribute(
+                "binding:profile", .json, column: "profile", set: .always,
+                .nullable(.map(name: 1...255, value: .any)), or: .value([:]),
+                as: { value throws(Failure) in value.isNull ? [:] : value }),
+            QoSRows.attribute,
+            Attribute("dns_name", .text, set: .always, .nullable(.text(0...255)), or: .value(""), as: PortNames.normal),
+            Attribute(
+                "dns_domain", .text, set: .always, .nullable(.text(0...255)), or: .value(""), as: PortNames.normal),
+            Attribute("dns_assignment", nil),
+            Attribute("qos_network_policy_id", nil),
+            Attribute("trunk_details", nil),
+            Attribute("binding:vif_type", .text, column: "vif_type"),
+            Attribute("binding:vif_details", .json, column: "vif_details"),
+        ] + PrivateVLAN.ofPort
 
     private static let hostName: Attribute.Normal = { value throws(Failure) in value.isNull ? "" : value }
 

@@ -15,6 +15,8 @@ extension PortRows {
         draft["allowed_address_pairs"] = .array(try pairs(draft, mac))
         draft["extra_dhcp_opts"] = .array(options(draft.objects("extra_dhcp_opts"), on: []))
         let groups = try securityGroups(draft, desk)
+        let wishes = draft
+        try PrivateVLAN.place(&draft, wishes, before: nil, on: network)
         let allocation = try Allocation(desk, network: network.id, mac: mac, owner: owner)
         let addresses =
             draft.has("fixed_ips") ? try allocation.wished(draft.objects("fixed_ips")) : try allocation.whatever()
@@ -168,6 +170,9 @@ extension PortRows {
         if changes.has("security_groups") || changes.has("port_security_enabled") {
             try changeGroups(changes, after, desk)
         }
+        if ["pvlan_type", "pvlan_community", "port_security_enabled"].contains(where: { changes.has($0) }) {
+            try PrivateVLAN.place(&changes, after, before: before, on: network)
+        }
         try QoSRows.check(changes, before, desk)
         if changes.has("fixed_ips") {
             try move(before, after, mac, desk)
@@ -237,6 +242,8 @@ extension Desk {
     func removePort(_ id: String) throws(Failure) {
         try tx.run("DELETE FROM network_address WHERE port_id = \(id)")
         try tx.run("DELETE FROM network_port_group WHERE port_id = \(id)")
+        try removeLogs(about: id)
+        try removeTaps(of: id)
         try remove(.port, id)
     }
 

@@ -16,24 +16,28 @@ final class GuestProcess: Sendable {
 
     /// All processes that run this guest: none or one, or for a moment two while it is being started.
     static func all(of guest: GuestFolder) throws(Failure) -> [GuestProcess] {
+        try all(with: "-pidfile", guest.pid)
+    }
+
+    /// All that were started with these two words.
+    static func all(with option: String, _ file: String) throws(Failure) -> [GuestProcess] {
         var processes: [GuestProcess] = []
         for name in try LocalFiles.names(in: "/proc") {
-            guard let pid = pid_t(name), runs(guest, pid) else { continue }
+            guard let pid = pid_t(name), has(option, file, pid) else { continue }
             let handle = system_open_process(pid)
             guard handle >= 0 else { continue }
             let process = GuestProcess(pid: pid, handle: handle)
             // Looked at again: between the two it may have become another.
-            if runs(guest, pid) { processes.append(process) }
+            if has(option, file, pid) { processes.append(process) }
         }
         return processes
     }
 
-    /// The words it was started with name the guest and its folder.
-    private static func runs(_ guest: GuestFolder, _ pid: pid_t) -> Bool {
+    /// The words it was started with name the guest's folder.
+    private static func has(_ option: String, _ file: String, _ pid: pid_t) -> Bool {
         guard let words = try? Files.read("/proc/\(pid)/cmdline").split(separator: 0) else { return false }
-        let pidFile = Array(guest.pid.utf8)
-        guard let place = words.firstIndex(where: { $0.elementsEqual("-pidfile".utf8) }) else { return false }
-        return place + 1 < words.count && words[place + 1].elementsEqual(pidFile)
+        guard let place = words.firstIndex(where: { $0.elementsEqual(option.utf8) }) else { return false }
+        return place + 1 < words.count && words[place + 1].elementsEqual(file.utf8)
     }
 
     var hasEnded: Bool {

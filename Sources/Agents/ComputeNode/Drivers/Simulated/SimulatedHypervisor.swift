@@ -93,7 +93,7 @@ package struct SimulatedHypervisor: Hypervisor {
     // MARK: How a verb goes
 
     /// In its turn, and with what may go wrong before, with and after it.
-    private func verb(
+    func verb(
         _ id: GuestID, _ body: (SimulatedNode.Guest?) async throws(Failure) -> Void
     ) async throws(Failure) {
         let chance = node.world.chance

@@ -1,4 +1,5 @@
 package import Base
+package import Contracts
 
 extension SimulatedHypervisor: DiskHotplug {
     package func ensureAttached(_ disk: DiskSpec, to id: GuestID) async throws(Failure) {
@@ -74,5 +75,28 @@ extension SimulatedHypervisor: Rescuing {
         guard let guest = node[id] else { throw .noGuest(id) }
         if case .volume(let disk) = guest.spec.root { return disk }
         return DiskSpec(id: id.text, place: .url("simulated:\(id)"))
+    }
+}
+
+extension SimulatedHypervisor: DiskCarrying {
+    /// There is nothing to fetch but what the guest is.
+    package func lend(_ id: GuestID, at address: String) async throws(Failure) -> DiskLoan {
+        var spec: GuestSpec?
+        try await verb(existing: id) { (guest) throws(Failure) in
+            guard !guest.isUp else { throw .guest(id, is: guest.power, soCannot: "carried elsewhere") }
+            spec = guest.spec
+        }
+        guard let spec else { throw .noGuest(id) }
+        return DiskLoan(host: address, port: 0, key: "", disks: [], guest: spec.json)
+    }
+
+    package func endLoan(_ id: GuestID) async throws(Failure) {}
+
+    package func borrow(_ loan: DiskLoan, for spec: GuestSpec) async throws(Failure) {
+        try await verb(spec.id) { (guest) throws(Failure) in
+            guard guest == nil else { return }
+            try await wait(node.pace.gigabyte * spec.ownDiskGB)
+            node.change(spec.id) { $0 = SimulatedNode.Guest(spec: spec, power: .stopped, console: []) }
+        }
     }
 }

@@ -9,14 +9,16 @@ import Programs
 ///
 /// A file has another name until it is complete, so what has its name is right.
 package struct FileDriver: VolumeDriver {
-    package let backend = "file"
+    package let kind = "file"
+    package let backend: String
     private let folder: String
     private let pool = Pool(name: "volume files", threads: 4)
     private let turns = Turns()
     private let exports: NBDExports
 
     /// - Parameter address: where other hosts reach this one.
-    package init(folder: String, address: String) throws(Failure) {
+    package init(_ backend: String = "file", folder: String, address: String) throws(Failure) {
+        self.backend = backend
         self.folder = folder
         exports = NBDExports(folder: folder, address: address)
         try LocalFiles.makeFolder(folder)

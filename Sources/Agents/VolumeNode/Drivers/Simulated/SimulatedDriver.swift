@@ -5,12 +5,14 @@ import Glibc
 /// Volumes without bytes: names and sizes are kept, in a small file each, and everything is checked as if there were
 /// content. For simulated hypervisors, whose guests never read a block.
 package struct SimulatedDriver: VolumeDriver {
-    package let backend = "simulated"
+    package let kind = "simulated"
+    package let backend: String
     private let folder: String
     private let totalGB: Int
     private let turns = Turns()
 
-    package init(folder: String, totalGB: Int = 100_000) throws(Failure) {
+    package init(_ backend: String = "simulated", folder: String, totalGB: Int = 100_000) throws(Failure) {
+        self.backend = backend
         self.folder = folder
         self.totalGB = totalGB
         try LocalFiles.makeFolder(folder)
