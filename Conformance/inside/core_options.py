@@ -129,7 +129,7 @@ def core(facts, home: pathlib.Path) -> dict[str, dict]:
             "os_glance_reserved": True,
             "manage_locations": False,
             "image_conversion": False,
-            "image_format_enforcement": True,
+            "image_format_enforcement": os.environ.get("MARTLET_IMAGE_FORMAT_MATCH") != "false",
             "http_store_enabled": bool(os.environ.get("HTTP_IMAGE")),
             "do_secure_hash": True,
         },

@@ -137,6 +137,10 @@ enum DeclaredSettings {
         "image.stores", .list, default: [],
         "Further stores for images: NAME=FOLDER each. Data goes into them where an upload or import names them.")
 
+    static let imageFormatMatch = Setting(
+        "image.format_match", .flag, default: true,
+        "Whether an image has to be what its disk format says. What is not is refused.")
+
     static let volumeBackends = Setting(
         "volume.backends", .list, default: [],
         "Further backends for volumes on this node: NAME=FOLDER each. Volume types choose one by volume_backend_name.")
@@ -157,7 +161,8 @@ enum DeclaredSettings {
         adminPassword, tokenLifetime, lockoutAttempts, lockoutDuration, inactivityLimit, passwordHistory,
         listLimit, passwordCost, passwordMemory, passwordMinimumAge,
         passwordLifetime, changeUponFirstUse, passwordPattern, passwordAdvice, allowsRescoping, networkMechanism,
-        networkUplinks, tunnelAddress, publicNetwork, publicRange, imageStores, volumeBackends, stock, firstImage,
+        networkUplinks, tunnelAddress, publicNetwork, publicRange, imageStores, imageFormatMatch, volumeBackends, stock,
+        firstImage,
     ]
 
     /// What the environment of this process says; variables that are none of these are somebody else's.
