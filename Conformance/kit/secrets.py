@@ -75,7 +75,8 @@ def gather(cloud: Cloud) -> dict[str, str]:
     consumer = ask("POST", f"{identity}/OS-OAUTH1/consumers", {"consumer": {"description": "keeper's"}})["consumer"]
     secrets["a consumer's secret"] = consumer["secret"]
 
-    flavor = ask("GET", f"{compute}/flavors")["flavors"][0]["id"]
+    wish = {"name": "vault", "ram": 64, "vcpus": 1, "disk": 1}
+    flavor = ask("POST", f"{compute}/flavors", {"flavor": wish})["flavor"]["id"]
     image, password = "00000000-0000-4000-8000-000000000000", "server-Password-of-keeper"
     server = {"name": "vault", "flavorRef": flavor, "imageRef": image, "networks": "none", "adminPass": password}
     with contextlib.suppress(urllib.error.HTTPError):  # There is no such image; the request was read all the same.
