@@ -7,6 +7,7 @@ extension Runnable {
     package func carryOn(_ run: Run, _ known: Tracing?, _ runner: WorkflowRunner) async {
         let tracing: Tracing
         if let known { tracing = known } else { tracing = await runner.story(of: run) }
+        tracing.claim()
         await Tracing.$current.withValue(tracing) {
             do throws(Failure) {
                 var journey = try Journey<W>(run: run, tools: tools, runner: runner)
