@@ -4,6 +4,7 @@ package import Config
 import Glibc
 import IO
 package import Identity
+package import Image
 
 /// How a cloud on one machine is to be: what the command line and the environment say.
 package struct CloudSettings: Sendable {
@@ -33,6 +34,7 @@ package struct CloudSettings: Sendable {
     package var compute = ComputeSettings()
     /// Stores for images beside the usual one, and the folders in which they keep them.
     package var imageStores: [(name: String, folder: String)] = []
+    package var image = ImageSettings()
     /// Backends for volumes beside the usual one, and the folders in which they keep them.
     package var volumeBackends: [(name: String, folder: String)] = []
     /// `mysql://…`; nil: a file in the folder.
@@ -119,6 +121,7 @@ package struct CloudSettings: Sendable {
         settings.firstImage = configuration[DeclaredSettings.firstImage] ?? CloudSettings.usualImage
         settings.imageStores = try folders(
             configuration[DeclaredSettings.imageStores], in: "image.stores", taken: ["file", "web"])
+        settings.image.requireFormatMatch = configuration[DeclaredSettings.imageFormatMatch]
         settings.volumeBackends = try folders(
             configuration[DeclaredSettings.volumeBackends], in: "volume.backends",
             taken: ["file", "simulated", "simulated-2"])
