@@ -74,6 +74,17 @@ enum DeclaredSettings {
     static let inactivityLimit = Setting(
         "identity.inactive_after", .duration, default: .zero,
         "After how long without a login an account can't be used any more; 0s never.", .atLeast(.zero))
+    static let listLimit = Setting(
+        "identity.list_limit", .integer, default: 0,
+        "How many things a list of identity's has at most for those who don't say how many they want; 0 is all.",
+        .atLeast(0))
+    static let passwordCost = Setting(
+        "identity.password.cost", .integer, default: 12,
+        "How much work a password's hash is, for us and for whoever steals it: one more is twice as much.",
+        .between(4, 31))
+    static let passwordMemory = Setting(
+        "identity.password.memory", .flag, default: true,
+        "Whether a password that was right is known for a few minutes, in memory and under a key of its own.")
     static let passwordHistory = Setting(
         "identity.password.history", .integer, default: 2,
         "How many of a user's last passwords may not be chosen again, the current one included.", .between(0, 24))
@@ -148,7 +159,7 @@ enum DeclaredSettings {
         hypervisor,
         scheduler, skippedFilters, simulatedPace,
         adminPassword, tokenLifetime, lockoutAttempts, lockoutDuration, inactivityLimit, passwordHistory,
-        passwordMinimumAge,
+        listLimit, passwordCost, passwordMemory, passwordMinimumAge,
         passwordLifetime, changeUponFirstUse, passwordPattern, passwordAdvice, allowsRescoping, networkMechanism,
         networkUplinks, tunnelAddress, publicNetwork, publicRange, imageStores, imageFormatMatch, volumeBackends, stock,
         firstImage,
@@ -176,6 +187,10 @@ extension IdentitySettings {
         let inactivity = configuration[DeclaredSettings.inactivityLimit]
         inactivityLimit = inactivity == .zero ? nil : inactivity
         lockoutDuration = configuration[DeclaredSettings.lockoutDuration]
+        let listLimit = configuration[DeclaredSettings.listLimit]
+        self.listLimit = listLimit == 0 ? nil : listLimit
+        passwordCost = configuration[DeclaredSettings.passwordCost]
+        isPasswordMemoryOn = configuration[DeclaredSettings.passwordMemory]
         passwordHistory = configuration[DeclaredSettings.passwordHistory]
         minimumPasswordAge = configuration[DeclaredSettings.passwordMinimumAge]
         let lifetime = configuration[DeclaredSettings.passwordLifetime]

@@ -14,7 +14,7 @@ import Trace
 
         init(_ disk: String) throws {
             process.executableURL = URL(filePath: "/bin/sh")
-            process.arguments = ["-c", "exec 3>>\"$0\"; while :; do echo block >&3; sleep 0.01; done", disk]
+            process.arguments = ["-c", "exec 3>>\"$0\"; while :; do echo block >&3; sleep 0.01 3>&-; done", disk]
             try process.run()
         }
 
@@ -47,7 +47,8 @@ import Trace
             let guest = try Guest(disk)
             try await untilItWrites(disk)
             let still = try StandingStill(users: [folder + "/servers/"])
-            #expect(still.count == 1)
+            // Between being forked and closing what it inherited, the shell's child is a user too.
+            #expect((1...2).contains(still.count))
             let sizes = [size(disk)]
             try await Task.sleep(for: .milliseconds(200))
             #expect(sizes == [size(disk)])
