@@ -53,7 +53,9 @@ extension Care {
             Finding(what: "process", place: settings.data.path, state: holder ?? "not running", isGood: holder != nil))
         let loops = Loops()
         findings += await shared(loops)
-        let client = HTTPClient(on: loops, trust: try settings.trust())
+        // The running cloud may have been told whom to trust when nobody told us.
+        let told = Files.exists(settings.data.path + "/clouds.yaml") ? try ClientFiles(settings).authority() : nil
+        let client = HTTPClient(on: loops, trust: try TLSTrust(authorities: settings.authority ?? told))
         guard settings.roles.contains(.api) else {
             let url = (settings.gatewayAddress ?? "") + "/healthcheck"
             let state = await Care.ask(url, client)

@@ -37,6 +37,14 @@ struct ClientFiles {
         return String(line[start.upperBound..<end.lowerBound])
     }
 
+    /// Whom its clients trust, if that is said.
+    func authority() throws(Failure) -> String? {
+        let text = String(decoding: try Files.read(cloudsPath), as: UTF8.self)
+        let line = text.split(separator: "\n").first { $0.contains("cacert: ") }
+        guard let line, let start = line.firstRange(of: "cacert: ") else { return nil }
+        return String(line[start.upperBound...])
+    }
+
     private func clouds(_ passwords: (admin: String, demo: String)) -> String {
         "clouds:\n" + cloud("martlet", "admin", "admin", passwords.admin)
             + cloud("martlet-demo", "demo", "demo", passwords.demo)

@@ -1,6 +1,6 @@
 import AMQP
-package import Base
-package import Trace
+import Base
+import Trace
 
 /// What a message of ours is on the wire: what it carries, and the spans of its story that travel with it.
 struct Envelope: Sendable {
