@@ -37,9 +37,10 @@ check: ## the quick one for the edit loop: format, tidy, debug build, fast tests
 bench: ## measure a release build beside its thresholds (ONLY=regex)
 	@Scripts/install build bench
 	@$(RELEASE) -j $$(Scripts/jobs release)
+	@swift build -c release --static-swift-stdlib --product measure -j $$(Scripts/jobs release)
 	@Bench/run $(if $(ONLY),--only '$(ONLY)')
 
-conformance: ## the real clients and suites (SUITE=identity|image|compute|network|volume|smoke|clients|secrets|nonsense|malformed|first|life|libvirt|crashes|all, LIST=file)
+conformance: ## the real clients and suites (SUITE=identity|federation|image|compute|network|volume|smoke|clients|secrets|nonsense|malformed|first|life|libvirt|crashes|all, LIST=file)
 	@Scripts/install build run conformance guest
 	@$(RELEASE) -j $$(Scripts/jobs release)
 	@Conformance/run $(if $(LIST),--list '$(LIST)',$(SUITE)) $(if $(RAISE),--raise) $(if $(RECORD),--record)

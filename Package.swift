@@ -108,6 +108,10 @@ let package = Package(
             name: "simulate", dependencies: ["Base", "Simulation"], path: "Sources/Tools/simulate",
             swiftSettings: settings),
 
+        .executableTarget(
+            name: "measure", dependencies: ["AMQP", "Base", "Bus", "IO", "SQL", "Trace"], path: "Sources/Tools/measure",
+            swiftSettings: settings),
+
         // Servers of others that tests start for themselves.
         .target(name: "TestServers", path: "Tests/TestServers", swiftSettings: settings),
 

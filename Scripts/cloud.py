@@ -39,9 +39,18 @@ def password_login(user: str, password: str, project: str) -> str:
 class Cloud:
     """`martlet up` as a child. Its directory goes when it stops; its log stays where `log` says."""
 
-    def __init__(self, log: pathlib.Path, hypervisor: str, data: pathlib.Path | None = None):
+    def __init__(
+        self,
+        log: pathlib.Path,
+        hypervisor: str,
+        data: pathlib.Path | None = None,
+        options: tuple[str, ...] = (),
+        settings: dict[str, str] | None = None,
+    ):
         self.log = log
         self.hypervisor = hypervisor
+        self.options = options
+        self.settings = settings or {}
         self.own_data = data is None
         self.data = data or pathlib.Path(tempfile.mkdtemp(prefix="martlet-"))
         self.port = free_port()
@@ -88,9 +97,10 @@ class Cloud:
             raise CloudFailure(f"no {BINARY}: `make build` makes it")
         self.log.parent.mkdir(parents=True, exist_ok=True)
         command = [str(BINARY), "up", "--data", str(self.data), "--port", str(self.port)]
-        command += ["--hypervisor", self.hypervisor]
+        command += ["--hypervisor", self.hypervisor, *self.options]
         # What is in it is what the suites make.
         environment = os.environ | {"MARTLET_ADMIN_PASSWORD": self.password, "MARTLET_STOCK_CREATE": "false"}
+        environment |= self.settings
         begun = time.monotonic()
         with open(self.log, "ab") as output:
             start = output.tell()

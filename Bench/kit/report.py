@@ -31,8 +31,8 @@ class Report:
         """What the figure may be at most; a multiple of a yardstick is counted from this run's."""
         wish = self.thresholds.get(figure.name, {})
         if factor := wish.get("times"):
-            yardstick = next((f.cost for f in self.figures if f.name == wish["of"]), None)
-            return yardstick and factor * yardstick.cpu_us
+            yardstick = next((f for f in self.figures if f.name == wish["of"] and not f.failure), None)
+            return yardstick and factor * (yardstick.cost.cpu_us if yardstick.cost else yardstick.number)
         return wish.get("cpu_us", wish.get("most"))
 
     def holds(self, figure: Figure) -> bool:

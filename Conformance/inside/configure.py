@@ -133,6 +133,19 @@ class Cloud:
         return [flavor.id for flavor in flavors[:2]]
 
 
+    def shared_volumes(self) -> str | None:
+        """A volume type for volumes that several servers use at once, made where there is none."""
+
+        def question(connection):
+            spec = {"multiattach": "<is> True"}
+            types = [t for t in connection.block_storage.types() if spec.items() <= (t.extra_specs or {}).items()]
+            if not types:
+                return connection.block_storage.create_type(name="multiattach", extra_specs=spec).name
+            return types[0].name
+
+        return self.ask("cinder", question, None)
+
+
 class Nowhere:
     """Stands for a cloud that has everything, when none is asked."""
 
@@ -154,6 +167,9 @@ class Nowhere:
 
     def images(self):
         return []
+
+    def shared_volumes(self):
+        return None
 
     def flavors(self):
         return []
@@ -186,10 +202,13 @@ class Facts:
         self.extensions = cloud.ask("neutron", lambda c: sorted(e.alias for e in c.network.extensions()), [])
         up = lambda c: len([s for s in c.compute.services(binary="nova-compute") if s.state == "up"])
         self.hosts = cloud.ask("nova", up, 1) or 1
+        kind = lambda c: next((h.hypervisor_type for h in c.compute.hypervisors(details=True)), None)
+        self.hypervisor = cloud.ask("nova", kind, None)
         pools = lambda c: sorted(
             {p.capabilities.get("volume_backend_name", "") for p in c.block_storage.backend_pools()}
         )
         self.backends = cloud.ask("cinder", pools, [])
+        self.shared_type = cloud.shared_volumes()
         providers = lambda c: [p["name"] for p in cloud.get("load_balancer", "/v2/lbaas/providers")["providers"]]
         self.balancers = cloud.ask("load_balancer", providers, [])
         types = lambda c: [t["name"] for t in cloud.get("manila", "/types")["share_types"]]

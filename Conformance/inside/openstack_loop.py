@@ -4,7 +4,8 @@ Starting the client costs a second or more, which a journey of two hundred comma
 share one session, as they do when a person types them at the client's own prompt; one that brings options of its own
 before the command (`--os-username …`) gets a process of its own.
 
-usage: python openstack_loop.py DIR     what a command prints goes to DIR/out, its complaints to DIR/err
+usage: python openstack_loop.py DIR     what a command prints goes to DIR/out, its complaints to DIR/err, and those
+                                        that succeeded to DIR/said
 """
 
 import contextlib
@@ -55,6 +56,9 @@ def main(place: pathlib.Path) -> None:
         with open(place / "out", "w") as out, open(place / "err", "w") as err:
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
                 code = run(shlex.split(line), session)
+        if code == 0:
+            with open(place / "said", "a") as said:
+                said.write(line)
         print(code, file=replies, flush=True)
 
 

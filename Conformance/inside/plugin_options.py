@@ -14,6 +14,9 @@ def plugins(facts) -> dict[str, dict]:
             "max_networks_per_project": 8,
             "agent_availability_zone": "nova",
             "specify_floating_ip_address_available": True,
+            "create_shared_resources": True,
+            # As Martlet's own settings call them.
+            "provider_vlans": "physnet1",
         },
         "key_manager": {"max_microversion": facts.cloud.newest("barbican") or "1.1"},
         "image_signature_verification": {"enforced": False, "certificate_validation": False},

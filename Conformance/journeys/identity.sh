@@ -1,14 +1,20 @@
 # Everything that the command line knows of identity: made, shown, changed, listed, used, and taken away again.
-. "$(dirname "$0")/journey.sh"
+HERE=$(dirname "$0")
+. "$HERE/journey.sh"
+. "$HERE/identity-options.sh"
 
 # How many of each thing there are: the journey leaves as many as it found.
 census() {
     local kind
-    for kind in domain project user group role region service endpoint credential policy limit "registered limit" trust; do
+    for kind in domain project user group role region service endpoint credential policy limit "registered limit" trust \
+        consumer "endpoint group" "application credential" "access rule"; do
         ask $kind list
         echo "$kind: $(jq length "$answer")"
     done
 }
+
+# What was typed at a terminal was said too.
+said_by_hand() { echo "$*" >>"$SCRATCH/said"; }
 
 count_into() { (census >"$SCRATCH/$1") || { cat "$SCRATCH/$1"; exit 1; }; }
 
@@ -75,8 +81,9 @@ a_project_lives_and_goes() {
 }
 
 alice_is_made_with_a_password_that_is_typed() {
-    python "$(dirname "$0")/typed.py" 'wonder-Land-1' openstack user create --password-prompt --email alice@example.com alice \
+    python "$HERE/typed.py" 'wonder-Land-1' openstack user create --password-prompt --email alice@example.com alice \
         >"$SCRATCH/typed" || { sed 's/^/# /' "$SCRATCH/typed"; exit 1; }
+    said_by_hand user create --password-prompt --email alice@example.com alice
     ask user show alice
     is name alice email alice@example.com enabled true domain_id default
     ask user list --long
@@ -389,4 +396,10 @@ walk the_journey_begins \
     a_group_gathers_users a_role_lives_is_assigned_and_goes a_role_implies_another a_region_a_service_and_its_endpoints \
     endpoints_are_given_to_projects_by_groups credentials_of_any_kind ec2_credentials \
     application_credentials_stand_in_for_a_person a_trust_lends_a_role limits_bound_what_a_project_may_have \
-    policies_are_kept everything_in_a_domain_goes_with_it alice_leaves nothing_is_left_over
+    policies_are_kept everything_in_a_domain_goes_with_it alice_leaves \
+    a_domain_is_made_in_every_way a_project_is_made_in_every_way projects_are_found_by_their_tags \
+    a_user_is_made_in_every_way a_user_is_changed_in_every_way users_are_listed_in_every_way lists_are_read_page_by_page \
+    groups_of_a_domain roles_of_a_domain_and_immutable_ones roles_are_assigned_in_every_way \
+    a_catalog_entry_is_made_in_every_way credentials_in_every_way application_credentials_in_every_way \
+    trusts_in_every_way limits_in_every_way policies_in_every_way a_consumer_is_let_in the_versions_are_shown \
+    the_shire_goes nothing_is_left_over no_command_and_no_option_was_left_out

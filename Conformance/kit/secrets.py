@@ -68,6 +68,21 @@ def gather(cloud: Cloud) -> dict[str, str]:
     made = ask("POST", f"{identity}/users/{me}/application_credentials", {"application_credential": {"name": "robot"}})
     secrets["an application credential's secret"] = made["application_credential"]["secret"]
 
+    domain = ask("POST", f"{identity}/domains", {"domain": {"name": "kept"}})["domain"]["id"]
+    settings = {"ldap": {"url": "ldap://kept.example", "password": "directory-Password-of-keeper"}}
+    ask("PUT", f"{identity}/domains/{domain}/config", {"config": settings})
+    secrets["a directory's password"] = settings["ldap"]["password"]
+    consumer = ask("POST", f"{identity}/OS-OAUTH1/consumers", {"consumer": {"description": "keeper's"}})["consumer"]
+    secrets["a consumer's secret"] = consumer["secret"]
+
+    wish = {"name": "vault", "ram": 64, "vcpus": 1, "disk": 1}
+    flavor = ask("POST", f"{compute}/flavors", {"flavor": wish})["flavor"]["id"]
+    image, password = "00000000-0000-4000-8000-000000000000", "server-Password-of-keeper"
+    server = {"name": "vault", "flavorRef": flavor, "imageRef": image, "networks": "none", "adminPass": password}
+    with contextlib.suppress(urllib.error.HTTPError):  # There is no such image; the request was read all the same.
+        ask("POST", f"{compute}/servers", {"server": server})
+    secrets["a server's password"] = password
+
     keypair = ask("POST", f"{compute}/os-keypairs", {"keypair": {"name": "secret"}})["keypair"]
     secrets["a private key"] = "".join(keypair["private_key"].splitlines()[2:4])
 

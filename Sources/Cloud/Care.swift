@@ -13,8 +13,8 @@ import Workflow
 package struct Care: Sendable {
     package typealias Progress = @Sendable (String) -> Void
 
-    private let settings: CloudSettings
-    private let world = World()
+    let settings: CloudSettings
+    let world = World()
 
     package init(_ settings: CloudSettings) { self.settings = settings }
 
@@ -53,7 +53,7 @@ extension Care {
             Finding(what: "process", place: settings.data.path, state: holder ?? "not running", isGood: holder != nil))
         let loops = Loops()
         findings += await shared(loops)
-        let client = HTTPClient(on: loops, trust: try? TLSTrust())
+        let client = HTTPClient(on: loops, trust: try settings.trust())
         guard settings.roles.contains(.api) else {
             let url = (settings.gatewayAddress ?? "") + "/healthcheck"
             let state = await Care.ask(url, client)
@@ -266,75 +266,5 @@ extension Care {
         return try await withDatabase { database throws(Failure) in
             try await Identity.reseal(in: database, with: keys, world: world)
         }
-    }
-}
-
-// MARK: Backup
-
-extension Care {
-    /// What is kept beside the database. Disks of servers and volumes change all the time: whoever wants those keeps
-    /// snapshots of them.
-    private static let parts = ["keys", "images", "policy", "clouds.yaml", "openrc"]
-
-    package func backup(to file: String, _ progress: Progress) async throws(Failure) {
-        guard settings.isDatabaseAFile else {
-            throw .invalid(
-                "The database is a server's: keep it with mysqldump --single-transaction, and the folder by tar.")
-        }
-        let data = settings.data.path
-        guard Files.exists(settings.data.database) else { throw .notFound("cloud", data) }
-        let staging = data + "/backup.\(getpid())"
-        try DataDirectory.make(staging)
-        defer { try? Files.removeFolder(staging) }
-        // Files are linked before the database is kept and again afterwards, so that whatever it names is there: a file
-        // is never changed once it has its name.
-        let parts = Care.parts.filter { Files.exists(data + "/" + $0) }
-        try await link(parts, from: data, to: staging)
-        progress("files    \(parts.joined(separator: ", "))")
-        try await Database.keep(settings.data.database, as: staging + "/martlet.db")
-        progress("database \(settings.data.database)")
-        try await link(parts, from: data, to: staging)
-        let fresh = file + ".new"
-        var tar = Program("tar", "--create", "--file", fresh, "--directory", staging, ".")
-        tar.limit = .seconds(24 * 3_600)
-        try await tar.run(by: "backup")
-        guard rename(fresh, file) == 0 else {
-            throw .unavailable("Cannot write \(file): \(String(cString: strerror(errno))).")
-        }
-        progress("kept     \(file)")
-    }
-
-    private func link(_ parts: [String], from folder: String, to staging: String) async throws(Failure) {
-        let sources = parts.map { folder + "/" + $0 }
-        guard !sources.isEmpty else { return }
-        try await Program("cp", ["--archive", "--link", "--force"] + sources + [staging]).run(by: "backup")
-    }
-
-    /// Where what was there before has gone, if anything was.
-    package func restore(from file: String, _ progress: Progress) async throws(Failure) -> String? {
-        guard Files.exists(file) else { throw .notFound("file", file) }
-        let data = settings.data.path
-        let isThere = Files.exists(data)
-        if isThere { try settings.data.take() }
-        let fresh = data + ".restoring"
-        try Files.removeFolder(fresh)
-        try DataDirectory.make(fresh)
-        var tar = Program("tar", "--extract", "--file", file, "--directory", fresh)
-        tar.limit = .seconds(24 * 3_600)
-        try await tar.run(by: "restore")
-        guard Files.exists(fresh + "/martlet.db") else {
-            try Files.removeFolder(fresh)
-            throw .invalid("\(file) holds no cloud: there is no martlet.db in it.")
-        }
-        progress("unpacked \(file)")
-        let aside = data + ".before-" + Timestamp.seconds.text(world.now).filter { $0.isNumber || $0 == "T" }
-        if isThere, rename(data, aside) != 0 { throw Care.cannot("set aside", data) }
-        guard rename(fresh, data) == 0 else { throw Care.cannot("put in place", data) }
-        progress("restored \(data)")
-        return isThere ? aside : nil
-    }
-
-    private static func cannot(_ what: String, _ path: String) -> Failure {
-        .unavailable("Cannot \(what) \(path): \(String(cString: strerror(errno))).")
     }
 }

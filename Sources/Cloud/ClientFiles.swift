@@ -54,7 +54,7 @@ struct ClientFiles {
               project_domain_name: Default
             region_name: \(settings.region)
             identity_api_version: 3
-
+        \(settings.authority.map { "    cacert: \($0)\n" } ?? "")
         """
     }
 
@@ -68,7 +68,7 @@ struct ClientFiles {
         export OS_PROJECT_DOMAIN_NAME=Default
         export OS_REGION_NAME=\(settings.region)
         export OS_IDENTITY_API_VERSION=3
-
+        \(settings.authority.map { "export OS_CACERT=\($0)\n" } ?? "")
         """
     }
 }

@@ -2,12 +2,18 @@ package import Base
 package import Compute
 package import Config
 import Glibc
+import IO
 package import Identity
+package import Image
 
 /// How a cloud on one machine is to be: what the command line and the environment say.
 package struct CloudSettings: Sendable {
     package var data: DataDirectory
-    package var listen = "127.0.0.1"
+    package var listen = [Entrance.host("127.0.0.1")]
+    /// What makes the APIs https.
+    package var certificate: Certificate?
+    /// The file with the authority by which they are trusted; nil: the machine's own.
+    package var authority: String?
     /// One port for everything, instead of each service's own beside the gateway's.
     package var port: Int?
     package var adminPassword: String?
@@ -28,6 +34,7 @@ package struct CloudSettings: Sendable {
     package var compute = ComputeSettings()
     /// Stores for images beside the usual one, and the folders in which they keep them.
     package var imageStores: [(name: String, folder: String)] = []
+    package var image = ImageSettings()
     /// Backends for volumes beside the usual one, and the folders in which they keep them.
     package var volumeBackends: [(name: String, folder: String)] = []
     /// `mysql://…`; nil: a file in the folder.
@@ -90,7 +97,11 @@ package struct CloudSettings: Sendable {
         settings.networkNodeName = configuration[DeclaredSettings.networkNode]
         settings.policy = configuration[DeclaredSettings.policy]
         settings.origins = configuration[DeclaredSettings.origins]
-        settings.listen = configuration[DeclaredSettings.listen]
+        settings.listen = try configuration[DeclaredSettings.listen].map { text throws(Failure) in try Entrance(text) }
+        try settings.take(
+            certificate: configuration[DeclaredSettings.certificate],
+            key: configuration[DeclaredSettings.certificateKey])
+        settings.authority = configuration[DeclaredSettings.authority]
         let port = configuration[DeclaredSettings.port]
         settings.port = port == 0 ? nil : port
         settings.region = configuration[DeclaredSettings.region]
@@ -106,6 +117,7 @@ package struct CloudSettings: Sendable {
         settings.firstImage = configuration[DeclaredSettings.firstImage] ?? CloudSettings.usualImage
         settings.imageStores = try folders(
             configuration[DeclaredSettings.imageStores], in: "image.stores", taken: ["file", "web"])
+        settings.image.requireFormatMatch = configuration[DeclaredSettings.imageFormatMatch]
         settings.volumeBackends = try folders(
             configuration[DeclaredSettings.volumeBackends], in: "volume.backends",
             taken: ["file", "simulated", "simulated-2"])
@@ -135,14 +147,29 @@ package struct CloudSettings: Sendable {
 
     package var gateway: Int { port ?? CloudSettings.gatewayPort }
 
+    /// One is worth nothing without the other.
+    package mutating func take(certificate: String?, key: String?) throws(Failure) {
+        guard certificate != nil || key != nil else { return }
+        guard let certificate, let key else {
+            throw .invalid("A certificate needs its key, and a key its certificate: tls.certificate and tls.key.")
+        }
+        self.certificate = Certificate(certificates: certificate, key: key)
+    }
+
     /// Where people reach it: an address that listens everywhere is none to connect to.
     package var host: String {
-        switch listen {
-        case "0.0.0.0": "127.0.0.1"
-        case "::": "[::1]"
-        default: listen.contains(":") ? "[\(listen)]" : listen
+        for case .host(let host) in listen {
+            switch host {
+            case "0.0.0.0": return "127.0.0.1"
+            case "::": return "[::1]"
+            default: return host.contains(":") ? "[\(host)]" : host
+            }
         }
+        return "localhost"
     }
+
+    /// Whom those trust who ask the cloud's own APIs.
+    func trust() throws(Failure) -> TLSTrust { try TLSTrust(authorities: authority) }
 
     /// What the machine is called as a compute node.
     package var nodeName: String {
@@ -159,7 +186,7 @@ package struct CloudSettings: Sendable {
     }
 
     package func url(of service: String) -> String {
-        var base = gatewayAddress ?? "http://\(host):\(gateway)"
+        var base = gatewayAddress ?? "\(certificate == nil ? "http" : "https")://\(host):\(gateway)"
         while base.hasSuffix("/") { base.removeLast() }
         return base + "/" + service
     }

@@ -63,7 +63,7 @@ struct ControlPlane: Sendable {
         web = OpenWeb(HTTPClient(on: loops, trust: try? TLSTrust()), names: loops.names)
         image = ImageService(
             database: database, world: world, stores: try ControlPlane.imageStores(settings, web, world),
-            identity: switchboard.neighbour("identity", asker: "image-api"))
+            identity: switchboard.neighbour("identity", asker: "image-api"), settings: settings.image)
         let (changes, change) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         networkChanges = changes
         network = Network(database: database, world: world, settings: mechanism.settings(host: settings.networkNode)) {
@@ -139,7 +139,7 @@ struct ControlPlane: Sendable {
         for (name, folder) in settings.imageStores {
             stores.append(try FileStore(name, folder: folder, pool: pool, chance: world.chance))
         }
-        return stores + [WebStore(web, within: ImageSettings().webRules)]
+        return stores + [WebStore(web, within: settings.image.webRules)]
     }
 
     /// What runs for as long as the cloud does.

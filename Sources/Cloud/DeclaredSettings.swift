@@ -42,7 +42,19 @@ enum DeclaredSettings {
     static let origins = Setting(
         "cors.origins", .list, default: [],
         "Sites whose pages may use the API from a browser: https://dashboard.example; * for all.")
-    static let listen = Setting("listen", .text, default: "127.0.0.1", "The address to listen on.")
+    static let listen = Setting(
+        "listen", .list, default: ["127.0.0.1"],
+        "Where to listen: addresses of either family, and sockets as unix:/run/martlet.sock. The catalog names the first.",
+        .notEmpty)
+    static let certificate = Setting(
+        "tls.certificate", .optionalText, default: nil,
+        "A file in PEM with the certificate of the APIs, then those that lead to its authority. With it they are https, and "
+            + "it is read again when it changes.")
+    static let certificateKey = Setting("tls.key", .optionalText, default: nil, "The file with its key.")
+    static let authority = Setting(
+        "tls.authority", .optionalText, default: nil,
+        "A file in PEM with the authority by which the APIs are trusted, for clouds.yaml and for other processes; the "
+            + "machine's own authorities if nothing is said.")
     static let port = Setting(
         "port", .integer, default: 0, "One port for all services; 0 gives each the one that its users know.",
         .between(0, 65_535))
@@ -62,6 +74,17 @@ enum DeclaredSettings {
     static let inactivityLimit = Setting(
         "identity.inactive_after", .duration, default: .zero,
         "After how long without a login an account can't be used any more; 0s never.", .atLeast(.zero))
+    static let listLimit = Setting(
+        "identity.list_limit", .integer, default: 0,
+        "How many things a list of identity's has at most for those who don't say how many they want; 0 is all.",
+        .atLeast(0))
+    static let passwordCost = Setting(
+        "identity.password.cost", .integer, default: 12,
+        "How much work a password's hash is, for us and for whoever steals it: one more is twice as much.",
+        .between(4, 31))
+    static let passwordMemory = Setting(
+        "identity.password.memory", .flag, default: true,
+        "Whether a password that was right is known for a few minutes, in memory and under a key of its own.")
     static let passwordHistory = Setting(
         "identity.password.history", .integer, default: 2,
         "How many of a user's last passwords may not be chosen again, the current one included.", .between(0, 24))
@@ -114,6 +137,10 @@ enum DeclaredSettings {
         "image.stores", .list, default: [],
         "Further stores for images: NAME=FOLDER each. Data goes into them where an upload or import names them.")
 
+    static let imageFormatMatch = Setting(
+        "image.format_match", .flag, default: true,
+        "Whether an image has to be what its disk format says. What is not is refused.")
+
     static let volumeBackends = Setting(
         "volume.backends", .list, default: [],
         "Further backends for volumes on this node: NAME=FOLDER each. Volume types choose one by volume_backend_name.")
@@ -127,13 +154,15 @@ enum DeclaredSettings {
 
     static let all: [any AnySetting] = [
         data, database, roles, bus, spanCollector, gatewayAddress, node, networkNode, policy, origins, listen, port,
+        certificate, certificateKey, authority,
         region,
         hypervisor,
         scheduler, skippedFilters, simulatedPace,
         adminPassword, tokenLifetime, lockoutAttempts, lockoutDuration, inactivityLimit, passwordHistory,
-        passwordMinimumAge,
+        listLimit, passwordCost, passwordMemory, passwordMinimumAge,
         passwordLifetime, changeUponFirstUse, passwordPattern, passwordAdvice, allowsRescoping, networkMechanism,
-        networkUplinks, tunnelAddress, publicNetwork, publicRange, imageStores, volumeBackends, stock, firstImage,
+        networkUplinks, tunnelAddress, publicNetwork, publicRange, imageStores, imageFormatMatch, volumeBackends, stock,
+        firstImage,
     ]
 
     /// What the environment of this process says; variables that are none of these are somebody else's.
@@ -158,6 +187,10 @@ extension IdentitySettings {
         let inactivity = configuration[DeclaredSettings.inactivityLimit]
         inactivityLimit = inactivity == .zero ? nil : inactivity
         lockoutDuration = configuration[DeclaredSettings.lockoutDuration]
+        let listLimit = configuration[DeclaredSettings.listLimit]
+        self.listLimit = listLimit == 0 ? nil : listLimit
+        passwordCost = configuration[DeclaredSettings.passwordCost]
+        isPasswordMemoryOn = configuration[DeclaredSettings.passwordMemory]
         passwordHistory = configuration[DeclaredSettings.passwordHistory]
         minimumPasswordAge = configuration[DeclaredSettings.passwordMinimumAge]
         let lifetime = configuration[DeclaredSettings.passwordLifetime]

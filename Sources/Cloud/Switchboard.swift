@@ -36,9 +36,9 @@ struct Gateway: Sendable {
     private static let patience: Duration = .seconds(120)
 
     /// - Parameter address: `http://controller:8088`
-    init(_ address: String, on loops: Loops) throws(Failure) {
+    init(_ address: String, on loops: Loops, trust: TLSTrust) throws(Failure) {
         url = try HTTPURL(address)
-        client = HTTPClient(on: loops, trust: url.origin.isEncrypted ? try TLSTrust() : nil)
+        client = HTTPClient(on: loops, trust: trust)
     }
 
     func send(_ request: HTTPRequest) async throws(Failure) -> HTTPResponse {

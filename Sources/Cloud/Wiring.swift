@@ -53,7 +53,7 @@ package struct Cloud: Sendable {
         let switchboard = Switchboard(
             ground.road,
             elsewhere: try elsewhere.map { [loops] address throws(Failure) in
-                try Gateway(address, on: loops)
+                try Gateway(address, on: loops, trust: try settings.trust())
             })
         plane =
             roles.haveDatabase
@@ -153,7 +153,7 @@ package struct Cloud: Sendable {
     private func stock(_ identity: Identity) async {
         do throws(Failure) {
             guard let token = try await identity.adminToken() else { return }
-            try await Stock(respond: { [door] in await door.respond(to: $0) }, token: token).fill(
+            try await Stock(respond: door.respond, token: token).fill(
                 image: settings.firstImage, hasPublicNetwork: settings.makesPublicNetwork)
         } catch {
             log.warning("The new cloud is not stocked: \(error)")
@@ -172,10 +172,19 @@ package struct Cloud: Sendable {
     ///
     /// - Parameter ready: called with the addresses once every one of them answers.
     package func run(ready: @escaping @Sendable ([String]) -> Void) async throws(Failure) {
-        let server = try HTTPServer(on: loops, listeners: listeners) { [door] in await door.respond(to: $0) }
+        let certificate = settings.certificate
+        let shown = try certificate.map { files throws(Failure) in
+            try TLSIdentity(certificates: files.certificates, key: files.key)
+        }
+        let listeners = listeners(shown)
+        let server = try HTTPServer(
+            on: loops, listeners: listeners, refusal: door.refuse, handler: door.respond)
         ready(server.addresses.map(\.description))
         // Where nothing listens there is nothing to serve, and that is no reason to end.
-        let serving: [@Sendable () async throws -> Void] = listeners.isEmpty ? [] : [{ try await server.run() }]
+        var serving: [@Sendable () async throws -> Void] = listeners.isEmpty ? [] : [{ try await server.run() }]
+        if let certificate, let shown {
+            serving.append { [world, log] in try await certificate.renew(shown, world.clock, log) }
+        }
         let failure = await withTaskExecutorPreference(control.next()) {
             await Cloud.untilOneEnds(lives + serving)
         }
@@ -220,10 +229,10 @@ package struct Cloud: Sendable {
     }
 
     /// A process without APIs listens only where it is told to, to say how it is.
-    private var listeners: [HTTPServer.Listen] {
+    private func listeners(_ identity: TLSIdentity?) -> [HTTPServer.Listen] {
         let own = services.isEmpty ? [] : [settings.gateway] + services.map(\.port)
         let ports = settings.port.map { [$0] } ?? own
-        return ports.map { HTTPServer.Listen(.tcp(host: settings.listen, port: $0)) }
+        return settings.listen.flatMap { $0.listeners(ports, identity) }
     }
 }
 

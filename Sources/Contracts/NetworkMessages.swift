@@ -282,6 +282,65 @@ package struct WirePort: JSONCoded, Equatable {
         }
     }
 
+    /// Where what goes over it is copied to.
+    package struct Mirror: JSONCoded, Hashable {
+        /// Another port of the same host.
+        package let to: String
+        package let incoming: Bool
+        package let outgoing: Bool
+        /// `189,999-1008`; nil: everything.
+        package let vlans: String?
+
+        package init(to: String, incoming: Bool, outgoing: Bool, vlans: String?) {
+            self.to = to
+            self.incoming = incoming
+            self.outgoing = outgoing
+            self.vlans = vlans
+        }
+
+        package init(_ json: JSON) throws(Failure) {
+            to = try json.text("to")
+            incoming = try json.flag("incoming")
+            outgoing = try json.flag("outgoing")
+            vlans = json["vlans"]?.string
+        }
+
+        package var json: JSON {
+            [
+                "to": .string(to), "incoming": .bool(incoming), "outgoing": .bool(outgoing), "vlans": JSON(vlans),
+            ]
+        }
+    }
+
+    /// Which of its packets are written down.
+    package struct Log: JSONCoded, Hashable {
+        package let id: String
+        /// The group by whose rules they pass; nil: any.
+        package let group: String?
+        package let accepted: Bool
+        package let dropped: Bool
+
+        package init(id: String, group: String?, accepted: Bool, dropped: Bool) {
+            self.id = id
+            self.group = group
+            self.accepted = accepted
+            self.dropped = dropped
+        }
+
+        package init(_ json: JSON) throws(Failure) {
+            id = try json.text("id")
+            group = json["group"]?.string
+            accepted = try json.flag("accepted")
+            dropped = try json.flag("dropped")
+        }
+
+        package var json: JSON {
+            [
+                "id": .string(id), "group": JSON(group), "accepted": .bool(accepted), "dropped": .bool(dropped),
+            ]
+        }
+    }
+
     package let id: String
     package let network: String
     package let mac: String
@@ -300,6 +359,8 @@ package struct WirePort: JSONCoded, Equatable {
     package var mark: Int?
     /// Whose frames may come to it, by hardware; nil: anybody's.
     package var hears: [String]?
+    package var logs: [Log] = []
+    package var mirrors: [Mirror] = []
 
     package init(
         id: String, network: String, mac: String, fixed: [Fixed], device: String, owner: String, host: String,
@@ -331,6 +392,8 @@ package struct WirePort: JSONCoded, Equatable {
         limits = try json.list("limits", of: Limit.init)
         mark = json["mark"]?.integer.map { Int($0) }
         hears = json["hears"]?.array?.compactMap(\.string)
+        logs = try json.list("logs", of: Log.init)
+        mirrors = try json.list("mirrors", of: Mirror.init)
     }
 
     package var json: JSON {
@@ -340,6 +403,7 @@ package struct WirePort: JSONCoded, Equatable {
             "filtered": .bool(isFiltered), "groups": JSON(groups), "pairs": JSON(list: pairs),
             "options": JSON(list: options), "active": .bool(isActive),
             "limits": JSON(list: limits), "mark": JSON(mark), "hears": hears.map { JSON($0) } ?? .null,
+            "logs": JSON(list: logs), "mirrors": JSON(list: mirrors),
         ]
     }
 }

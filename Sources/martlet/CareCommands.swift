@@ -39,11 +39,17 @@ extension Command {
         })
 
     static let backup = Command(
-        name: "backup", summary: "Keep a cloud's state in a file, also while it runs: database, keys, images, policies",
-        words: ["FILE"], options: [data, config],
+        name: "backup",
+        summary: "Keep a cloud's state in a file, also while it runs; guests stand still while their disks are copied",
+        words: ["FILE"],
+        options: [
+            data, config,
+            Option(name: "without-disks", value: nil, summary: "leave out the disks of servers and the volumes"),
+        ],
         run: { arguments throws(Failure) in
             let care = Care(try CloudSettings.read(arguments))
-            try await care.backup(to: arguments[0] ?? "") { Terminal.progress($0) }
+            let disks = arguments["without-disks"] == nil
+            try await care.backup(to: arguments[0] ?? "", disks: disks) { Terminal.progress($0) }
         })
 
     static let restore = Command(

@@ -17,8 +17,13 @@ extension Command {
         summary: "what this process does: \(Role.allCases.map(\.rawValue).joined(separator: ",")); all (all)")
 
     private static let ways = [
-        Option(name: "listen", value: "ADDRESS", summary: "where to listen (127.0.0.1)"),
+        Option(
+            name: "listen", value: "ADDRESSES",
+            summary: "where to listen: 127.0.0.1, ::1, unix:/run/martlet.sock; several with commas (127.0.0.1)"),
         Option(name: "port", value: "PORT", summary: "one port for all services, instead of each one's own"),
+        Option(name: "certificate", value: "FILE", summary: "makes the APIs https: the certificate, in PEM"),
+        Option(name: "key", value: "FILE", summary: "the certificate's key"),
+        Option(name: "authority", value: "FILE", summary: "whom clients have to trust for it; goes into clouds.yaml"),
         Option(
             name: "hypervisor", value: "KIND",
             summary: "what runs the servers: \(HypervisorKind.allCases.map(\.rawValue).joined(separator: ", "))"),
@@ -31,7 +36,13 @@ extension Command {
         if let roles = arguments["roles"] {
             settings.roles = try Role.named(roles.split(separator: ",").map(String.init))
         }
-        if let listen = arguments["listen"] { settings.listen = listen }
+        if let listen = arguments["listen"] {
+            settings.listen = try listen.split(separator: ",").map { text throws(Failure) in
+                try Entrance(String(text))
+            }
+        }
+        try settings.take(certificate: arguments["certificate"], key: arguments["key"])
+        if let authority = arguments["authority"] { settings.authority = authority }
         if let port = try arguments.port("port") { settings.port = port }
         if let text = arguments["hypervisor"] { settings.hypervisor = try HypervisorKind(named: text) }
 

@@ -1,6 +1,8 @@
+import AMQP
 import Base
 import Bus
 import Foundation
+import IO
 import Synchronization
 import TestServers
 import Testing
@@ -158,6 +160,29 @@ struct RabbitBusLongTests {
             try await until { seen.withLock { $0.count } == 100 }
             #expect(seen.withLock { $0.values.allSatisfy { $0.count == 1 } })
         }
+    }
+
+    @Test func callsAndTheirAnswersGoOverTLS() async throws {
+        let echo = Message<JSON, JSON>(topic: topic(), name: "echo")
+        try await withRabbits(2, at: \.secureAddress) { buses in
+            buses[0].serve(echo) { $0 }
+            // Larger than a record of TLS, and than a frame.
+            let text = JSON.string(String(repeating: "tls ", count: 100_000))
+            let answer = try await buses[1].call(echo, text, deadline: .seconds(60))
+            #expect(answer == text)
+        }
+    }
+
+    @Test func aBrokerThatNobodyVouchesForIsNotSpokenTo() async throws {
+        let broker = try await RabbitMQ.running()
+        let address = try AMQPAddress(broker.doubtfulAddress)
+        let loops = Loops(count: 1)
+        let failure = await #expect(throws: Failure.self) {
+            _ = try await AMQPConnection.open(
+                address, on: loops, name: "doubt", trust: try TLSTrust(), by: .after(.seconds(60)))
+        }
+        await loops.stop()
+        #expect(failure?.message.contains("certificate verify failed") == true)
     }
 
     @Test func aMessageOfManyFramesArrivesWhole() async throws {

@@ -27,13 +27,15 @@ enum Carrier: String, Sendable, CustomTestStringConvertible {
 }
 
 /// As many processes' buses on one broker.
-func withRabbits(_ count: Int, _ body: ([RabbitBus]) async throws -> Void) async throws {
+func withRabbits(
+    _ count: Int, at place: KeyPath<RabbitMQ, String> = \.address, _ body: ([RabbitBus]) async throws -> Void
+) async throws {
     let broker = try await RabbitMQ.running()
     let loops = Loops(count: 2)
     let buses = try (0..<count).map { number in
         // Patient, for a broker takes its time to start where others need the cores.
         try RabbitBus(
-            try AMQPAddress(broker.address), name: "process \(number)", on: loops, patience: .seconds(300),
+            try AMQPAddress(broker[keyPath: place]), name: "process \(number)", on: loops, patience: .seconds(300),
             world: World(),
             log: Log(style: ProcessInfo.isTalking ? .people : .silent))
     }

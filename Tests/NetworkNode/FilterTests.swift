@@ -40,6 +40,43 @@ import Testing
         #expect(self.rules.contains("meta mark and"))
     }
 
+    @Test func whatALogAsksForIsWrittenDownBeforeItsVerdict() {
+        var cloud = Example.cloud
+        cloud.ports[0].logs = [
+            WirePort.Log(id: "all", group: Example.group, accepted: true, dropped: true),
+            WirePort.Log(id: "other", group: "elsewhere", accepted: true, dropped: false),
+        ]
+        let lines = Filter(cloud, host: "here", table: "t").text().rules.split(separator: "\n").map(String.init)
+        let condition = "ether type ip ip saddr 198.51.100.0/24 tcp dport 22-23"
+        let place = lines.firstIndex(of: condition + " accept") ?? 0
+        #expect(
+            lines[place - 1]
+                == condition + " limit rate 100/second burst 25 packets log prefix \"martlet ACCEPT all \"")
+        #expect(lines.filter { $0.contains("martlet DROP all ") }.count == 2)
+        #expect(!lines.contains { $0.contains("ACCEPT other") })
+        #expect(!rules.contains("log prefix"))
+    }
+
+    @Test func whatIsCopiedGoesToGuestsOfTheSameHostOnly() {
+        var cloud = Example.cloud
+        let other = Example.port(
+            "eeeeeeee-1111-4000-8000-000000000000", on: Example.home, "10.7.0.4", owner: "compute:nova", device: "ids",
+            mac: "fa:16:3e:00:00:04")
+        cloud.ports.append(other)
+        cloud.ports[0].mirrors = [
+            WirePort.Mirror(to: other.id, incoming: true, outgoing: true, vlans: "7,9-12"),
+            WirePort.Mirror(to: "elsewhere", incoming: true, outgoing: false, vlans: nil),
+        ]
+        let text = Mirrors(cloud, host: "here", table: "t").text(turn: 0)
+        #expect(text.rules.contains("type filter hook ingress device \"tapaaaaaaaa-11\" priority 10"))
+        #expect(text.rules.contains("type filter hook egress device \"tapaaaaaaaa-11\" priority 10"))
+        let copy = "vlan id { 7, 9-12 } dup to \"tapeeeeeeee-11\""
+        #expect(text.rules.split(separator: "\n").filter { $0 == copy }.count == 2)
+        #expect(!text.rules.contains("elsewhere"))
+        #expect(Mirrors(cloud, host: "here", table: "t").text(turn: 1).revision != text.revision)
+        #expect(!Mirrors(Example.cloud, host: "here", table: "t").text(turn: 0).rules.contains("dup"))
+    }
+
     @Test func aGuestThatHearsFewIsSentNothingOfOthers() {
         var cloud = Example.cloud
         cloud.ports[0].hears = ["fa:16:3e:00:00:01", "fa:16:3e:00:00:02"]

@@ -3,6 +3,7 @@ import Foundation
 /// A broker of our own on a port of its own, in a folder of its own, that lives as long as the tests.
 package final class RabbitMQ: Sendable {
     package let port: Int
+    private let securePort: Int
     private let folder: String
 
     /// Debian's; its own system service has no part in this.
@@ -22,7 +23,8 @@ package final class RabbitMQ: Sendable {
         port = try RabbitMQ.freePort()
         let shell = Process()
         shell.executableURL = URL(filePath: "/bin/sh")
-        let ports = ["\(port)", "\(try RabbitMQ.freePort())", "\(try RabbitMQ.freePort())"]
+        securePort = try RabbitMQ.freePort()
+        let ports = [port, try RabbitMQ.freePort(), try RabbitMQ.freePort(), securePort].map { "\($0)" }
         shell.arguments = ["-c", RabbitMQ.script, "rabbitmq", folder] + ports
         shell.standardInput = RabbitMQ.lifeline
         let output = Pipe()
@@ -37,7 +39,7 @@ package final class RabbitMQ: Sendable {
 
     /// Its scheduler threads don't wait busily: the tests need the cores.
     private static let script = """
-        folder=$1 port=$2 names=$3 distribution=$4
+        folder=$1 port=$2 names=$3 distribution=$4 secure=$5
         mkdir -p "$folder" && cd "$folder" || exit 1
         export HOME="$folder" ERL_EPMD_PORT="$names" ERL_EPMD_ADDRESS=127.0.0.1
         export RABBITMQ_NODENAME="martlet-$port@localhost" RABBITMQ_NODE_IP_ADDRESS=127.0.0.1
@@ -47,6 +49,15 @@ package final class RabbitMQ: Sendable {
         export RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none"
         export RABBITMQ_PID_FILE="$folder/pid"
         echo '[].' >plugins
+        openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 -subj /CN=ca 2>>log.txt
+        openssl req -newkey rsa:2048 -nodes -keyout key.pem -out request.pem -subj /CN=localhost 2>>log.txt
+        openssl x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -out cert.pem -days 2 2>>log.txt
+        {
+            echo "listeners.ssl.1 = 127.0.0.1:$secure"
+            echo "ssl_options.cacertfile = $folder/ca.pem"
+            echo "ssl_options.certfile = $folder/cert.pem"
+            echo "ssl_options.keyfile = $folder/key.pem"
+        } >rabbitmq.conf
         epmd -port "$names" -address 127.0.0.1 >>log.txt 2>&1 </dev/null &
         epmd=$!
         keep() {
@@ -90,6 +101,14 @@ package final class RabbitMQ: Sendable {
     }
 
     package var address: String { "amqp://127.0.0.1:\(port)?heartbeat=5" }
+
+    /// The same over TLS, by an authority of its own.
+    package var secureAddress: String {
+        "amqps://localhost:\(securePort)?heartbeat=5&cacertfile=\(folder)/ca.pem"
+    }
+
+    /// The same, trusting the machine's authorities, of which its own is none.
+    package var doubtfulAddress: String { "amqps://localhost:\(securePort)?heartbeat=5" }
 
     package var log: String { (try? String(contentsOfFile: folder + "/log.txt", encoding: .utf8)) ?? "" }
 

@@ -120,6 +120,24 @@ final class TestClock: Clock {
         #expect(spans.map(\.name).sorted() == ["POST /houses", "build", "dig", "dry", "paint", "plan"])
     }
 
+    @Test func whatARunBeginsIsToldOfWhatThatIsAbout() async throws {
+        let runner = runner()
+        let world = World(clock: clock, chance: SeededChance(seed: 2))
+        let tracing = Tracing(trace: 1, requestID: "req-1", collector: Collector(), world: world)
+        tracing.claim()
+        try await Tracing.$current.withValue(tracing) {
+            try await start(runner)
+            // Somebody else's work goes on meanwhile, and takes what there is to tell of it.
+            let other = Task { try await Tracing.span("theirs", .step, by: "other") { () async throws(Failure) in } }
+            try await other.value
+            try await runner.settle()
+            #expect(tracing.take().map(\.name) == ["theirs"])
+        }
+        let spans = try await database.read { try $0.spans(about: "house") }
+        #expect(spans.map(\.name) == ["plan", "dig", "build", "dry", "paint"])
+        #expect(Set(spans.map(\.trace)) == [1])
+    }
+
     @Test(arguments: Build.steps.map(\.name), WorkflowRunner.FaultPoint.allCases)
     func aRunThatFailsLeavesNothingBehind(at broken: String, point: WorkflowRunner.FaultPoint) async throws {
         let runner = runner { if ($0, $1) == (point, broken) { throw Failure.invalid("broken") } }

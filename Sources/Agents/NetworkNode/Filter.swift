@@ -174,8 +174,8 @@ struct Filter {
             "ether type ip6 udp sport 546 udp dport 547 return",
             "ether type ip6 icmpv6 type { 131, 132, 133, 135, 136, 143 } return",
         ]
-        lines += rules(of: port).filter { !$0.isIngress }.map { condition($0) + " return" }
-        return lines + ["drop"]
+        lines += passing(port, isIngress: false, "return")
+        return lines + dropping(port)
     }
 
     private func entering(_ port: WirePort) -> [String] {
@@ -190,8 +190,30 @@ struct Filter {
             "ether type ip6 udp sport 547 udp dport 546 accept",
             "ether type ip6 icmpv6 type { 130, 131, 132, 134, 135, 136 } accept",
         ]
-        lines += rules(of: port).filter(\.isIngress).map { condition($0) + " accept" }
-        return lines + ["drop"]
+        lines += passing(port, isIngress: true, "accept")
+        return lines + dropping(port)
+    }
+
+    // MARK: Verdicts
+
+    /// What the port's groups let pass; each rule is said twice where it is to be written down.
+    private func passing(_ port: WirePort, isIngress: Bool, _ verdict: String) -> [String] {
+        port.groups.flatMap { group in
+            let own = groups[group]?.rules.filter { $0.isIngress == isIngress } ?? []
+            let logs = port.logs.filter { $0.accepted && ($0.group == nil || $0.group == group) }
+            return own.flatMap { rule in
+                logs.map { "\(condition(rule)) \(Filter.note("ACCEPT", $0))" } + ["\(condition(rule)) \(verdict)"]
+            }
+        }
+    }
+
+    private func dropping(_ port: WirePort) -> [String] {
+        port.logs.filter(\.dropped).map { Filter.note("DROP", $0) } + ["drop"]
+    }
+
+    /// Into the kernel's log, and no more than it can take.
+    private static func note(_ event: String, _ log: WirePort.Log) -> String {
+        "limit rate 100/second burst 25 packets log prefix \"martlet \(event) \(log.id) \""
     }
 
     /// A group may ask not to remember connections; then answers need a rule like everything else.

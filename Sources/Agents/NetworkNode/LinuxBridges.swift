@@ -40,6 +40,9 @@ package actor LinuxBridges: Wires {
 
     private var settled: [String: Settled] = [:]
     private var hasBridgeFilters = false
+    /// What was last loaded; nil: who knows what an earlier process left.
+    private var mirrors: String?
+    private var mirrorTurn = 0
     private var isRegistered = false
 
     package init(
@@ -103,6 +106,7 @@ package actor LinuxBridges: Wires {
         try await filter(desired)
         try await batch(plan.additions)
         if !plan.additions.isEmpty { await quieten(layout.bridges) }
+        try await mirror(desired, plan.additions)
         for tunnel in layout.tunnels { try await settle(tunnel, isNew: links[tunnel.name] == nil) }
         var connected = Set(
             desired.ports.filter { $0.host == host && $0.kind == .guest && $0.isUp }.map(\.id))
@@ -126,6 +130,17 @@ package actor LinuxBridges: Wires {
         }
         let (rules, revision) = Filter(desired, host: host, table: table).text()
         try await load(rules, revision, family: "bridge", table: table)
+    }
+
+    /// After the devices, by which it goes. One that was made anew under its old name has lost what was said of it.
+    private func mirror(_ desired: HostNetwork, _ additions: [String]) async throws(Failure) {
+        let wanted = Mirrors(desired, host: host, table: table)
+        let isAnew = additions.contains { line in wanted.devices.contains { line.hasPrefix("tuntap add dev \($0) ") } }
+        if isAnew { mirrorTurn += 1 }
+        let (rules, revision) = wanted.text(turn: mirrorTurn)
+        guard revision != mirrors else { return }
+        try await load(rules, revision, family: "netdev", table: table)
+        mirrors = revision
     }
 
     /// The whole table in one transaction, so that there is no moment without rules; nothing where it is loaded already.
@@ -299,7 +314,7 @@ package actor LinuxBridges: Wires {
     private func takeDown() async {
         do throws(Failure) {
             _ = try await converge(HostNetwork(networks: [], ports: [], groups: [], routers: []))
-            for family in ["inet", "bridge"] {
+            for family in ["inet", "bridge", "netdev"] {
                 try await tool("nft", ["delete", "table", family, table]).run(by: LinuxBridges.name)
             }
             unlink(LinuxBridges.register + "/" + mark)

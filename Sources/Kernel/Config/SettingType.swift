@@ -61,10 +61,11 @@ extension SettingType<Duration> {
 }
 
 extension SettingType<[String]> {
-    /// A list in the file, words with commas between elsewhere.
+    /// A list in the file, or one alone; words with commas between elsewhere.
     package static let list = SettingType(
         "a list of text",
         read: { json in
+            if let one = json.string { return [one] }
             guard let elements = json.array else { return nil }
             let words = elements.compactMap(\.string)
             return words.count == elements.count ? words : nil

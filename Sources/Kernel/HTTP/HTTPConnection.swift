@@ -120,7 +120,9 @@ actor HTTPConnection {
         input.breakOff()
         mustLinger = true
         message += 1
-        var response = service.refusal(refusal)
+        var request = HTTPRequest(beginningWith: input.rest)
+        request.route = route
+        var response = service.refusal(refusal, request)
         if case .webSocket = response.body { response.body = .none }
         _ = try? await write(response, isHead: false, keepsAlive: false)
     }

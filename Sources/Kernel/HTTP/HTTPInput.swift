@@ -33,6 +33,9 @@ struct HTTPInput {
         return false
     }
 
+    /// What is there and isn't used yet.
+    var rest: ArraySlice<UInt8> { bytes[place...] }
+
     mutating func add(_ more: [UInt8]) {
         if isEmpty {
             bytes = more

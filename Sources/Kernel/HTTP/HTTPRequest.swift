@@ -84,6 +84,18 @@ extension HTTPRequest {
         self.authority = authority
     }
 
+    /// What can be told of a request that is refused before it is read: its method, and how its path begins.
+    init(beginningWith bytes: ArraySlice<UInt8>) {
+        let words = bytes.prefix(HTTPRequest.glance).split(separator: UInt8(ascii: " "), maxSplits: 2)
+        let line = words.count > 1 && !words[0].contains(UInt8(ascii: "\n")) ? words[1] : []
+        let path = line.prefix { !"\r\n?#".utf8.contains($0) }
+        let method = words.first.flatMap { String(validating: $0, as: UTF8.self) } ?? "GET"
+        self.init(method, path.first == UInt8(ascii: "/") ? String(decoding: path, as: UTF8.self) : "/")
+    }
+
+    /// Enough to see which service is asked.
+    private static let glance = 256
+
     /// Where the authority of `http://host:port/path` begins.
     private static func authority(of bytes: [UInt8], in target: Range<Int>) throws(HTTPRefusal) -> Int {
         let schemes = ["http://", "https://"]

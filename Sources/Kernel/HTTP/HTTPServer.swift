@@ -39,11 +39,12 @@ package final class HTTPServer: Sendable {
     private let connections: HTTPConnections
 
     /// - Parameters:
-    ///   - refusal: shapes the answers that are given before a handler is asked: malformed, too large, too slow.
+    ///   - refusal: shapes the answers that are given before a handler is asked: malformed, too large, too slow. It is
+    ///     given what could be read of the request: its method and how its path begins, or a path that is `/`.
     package init(
         on loops: Loops, listeners wanted: [Listen], limits: HTTPLimits = HTTPLimits(),
         clock: any Clock = SystemClock(),
-        refusal: @escaping @Sendable (HTTPRefusal) -> HTTPResponse = HTTPServer.plainRefusal,
+        refusal: @escaping @Sendable (HTTPRefusal, HTTPRequest) -> HTTPResponse = HTTPServer.plainRefusal,
         handler: @escaping Handler
     ) throws(Failure) {
         var listeners: [(listener: Listener, tls: TLSIdentity?)] = []
@@ -60,7 +61,7 @@ package final class HTTPServer: Sendable {
         connections = HTTPConnections(limit: limits.connections)
     }
 
-    package static func plainRefusal(_ refusal: HTTPRefusal) -> HTTPResponse {
+    package static func plainRefusal(_ refusal: HTTPRefusal, of request: HTTPRequest) -> HTTPResponse {
         HTTPResponse(
             refusal.status, headers: ["Content-Type": "text/plain"], body: .bytes(Array((refusal.message + "\n").utf8)))
     }
@@ -114,7 +115,7 @@ package final class HTTPServer: Sendable {
 /// What all connections of a server share.
 final class HTTPService: Sendable {
     let handler: HTTPServer.Handler
-    let refusal: @Sendable (HTTPRefusal) -> HTTPResponse
+    let refusal: @Sendable (HTTPRefusal, HTTPRequest) -> HTTPResponse
     let limits: HTTPLimits
     let date: HTTPDateLine
     let idle: Patience
@@ -122,7 +123,8 @@ final class HTTPService: Sendable {
     let slowBody: Patience
 
     init(
-        handler: @escaping HTTPServer.Handler, refusal: @escaping @Sendable (HTTPRefusal) -> HTTPResponse,
+        handler: @escaping HTTPServer.Handler,
+        refusal: @escaping @Sendable (HTTPRefusal, HTTPRequest) -> HTTPResponse,
         limits: HTTPLimits, clock: any Clock
     ) {
         self.handler = handler

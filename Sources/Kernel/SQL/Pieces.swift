@@ -16,9 +16,13 @@ extension SQL {
         return SQL(text: text, values: pieces.flatMap(\.values))
     }
 
-    /// All of the conditions; no conditions hold always.
+    /// All of the conditions; no conditions hold always. It is one condition itself, so that it can be denied.
     package static func all(_ conditions: [SQL]) -> SQL {
-        conditions.isEmpty ? "1 = 1" : "(\(joined(conditions, by: ") AND (")))"
+        switch conditions.count {
+        case 0: "1 = 1"
+        case 1: "(\(conditions[0]))"
+        default: "((\(joined(conditions, by: ") AND ("))))"
+        }
     }
 
     /// An identifier or anything else that stands in our own code, where a literal would not do.

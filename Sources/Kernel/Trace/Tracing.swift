@@ -80,6 +80,17 @@ package struct Tracing: Sendable {
     /// one by one as it ends.
     package func takeLast(_ late: @escaping @Sendable (Span) -> Void) -> [Span] { collector.takeLast(late) }
 
+    /// From now on it is told by the work that it led to. What that work leads to tells its own part: two that told of
+    /// one collection would each take what the other had done.
+    package func claim() { collector.claim() }
+
+    /// For work that begins here: the same story, by itself where it is being told already.
+    package var forWork: Tracing {
+        guard collector.isClaimed else { return self }
+        return Tracing(
+            trace: trace, parent: parent, actor: actor, requestID: requestID, collector: Collector(), world: world)
+    }
+
     package func add(_ spans: [Span]) { for span in spans { collector.add(span) } }
 }
 
@@ -89,6 +100,7 @@ package final class Collector: Sendable {
         var spans: [Span] = []
         /// Who is told of what comes after the end.
         var late: (@Sendable (Span) -> Void)?
+        var isClaimed = false
     }
 
     private let state = Mutex(State())
@@ -104,6 +116,10 @@ package final class Collector: Sendable {
         late?(span)
     }
 
+    func claim() { state.withLock { $0.isClaimed = true } }
+
+    var isClaimed: Bool { state.withLock { $0.isClaimed } }
+
     func take() -> [Span] {
         state.withLock { state in
             defer { state.spans = [] }
@@ -113,7 +129,7 @@ package final class Collector: Sendable {
 
     func takeLast(_ late: @escaping @Sendable (Span) -> Void) -> [Span] {
         state.withLock { state in
-            defer { state = State(late: late) }
+            defer { state = State(late: late, isClaimed: state.isClaimed) }
             return state.spans
         }
     }

@@ -7,6 +7,7 @@ extension Runnable {
     package func carryOn(_ run: Run, _ known: Tracing?, _ runner: WorkflowRunner) async {
         let tracing: Tracing
         if let known { tracing = known } else { tracing = await runner.story(of: run) }
+        tracing.claim()
         await Tracing.$current.withValue(tracing) {
             do throws(Failure) {
                 var journey = try Journey<W>(run: run, tools: tools, runner: runner)
@@ -58,11 +59,19 @@ private struct Journey<W: Workflow> {
     /// False when the run waits.
     private mutating func forward(_ step: Step<W>, _ index: Int) async throws(Failure) -> Bool {
         let insists = W.insists || step.insists
+        var isOver = true
         do throws(Failure) {
             if run.isCancelled, !insists { throw Failure(.conflict, "It was cancelled.") }
-            guard try await perform(step) else { return try await pause(step) }
-            if let next = next(after: index) { move(to: next) } else { run.direction = .done }
+            isOver = try await perform(step)
+            if !isOver {
+                try checkPatience(with: step)
+            } else if let next = next(after: index) {
+                move(to: next)
+            } else {
+                run.direction = .done
+            }
         } catch {
+            isOver = true
             guard !Task.isCancelled else { throw error }
             if insists, runner.world.now < run.stepStarted + step.limit {
                 try await tryAgain(step, error)
@@ -78,6 +87,8 @@ private struct Journey<W: Workflow> {
                 run.turnsAt = retry.step
             }
         }
+        // That a wait could not be written down is no failure of what is waited for.
+        guard isOver else { return try await pause() }
         try await save()
         return true
     }
@@ -101,12 +112,14 @@ private struct Journey<W: Workflow> {
         return isOver
     }
 
-    private mutating func pause(_ step: Step<W>) async throws(Failure) -> Bool {
-        let now = runner.world.now
-        guard now < run.stepStarted + step.limit else {
+    private func checkPatience(with step: Step<W>) throws(Failure) {
+        guard runner.world.now < run.stepStarted + step.limit else {
             throw Failure(.timedOut, "\"\(step.name)\" took longer than \(step.limit).")
         }
-        run.heldUntil = now + Journey.waitPause
+    }
+
+    private mutating func pause() async throws(Failure) -> Bool {
+        run.heldUntil = runner.world.now + Journey.waitPause
         try await save(keepingLease: true)
         return false
     }

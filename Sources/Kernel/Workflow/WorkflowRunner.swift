@@ -67,7 +67,7 @@ package final class WorkflowRunner: Sendable {
             try tx.keep(Tracing.current?.take() ?? [], of: run.requestID, about: subject)
             tx.afterCommit { tell() }
         } else {
-            let tracing = Tracing.current
+            let tracing = Tracing.current?.forWork
             tx.afterCommit { [inbox] in inbox.put(.run(run, tracing)) }
         }
         return run.id

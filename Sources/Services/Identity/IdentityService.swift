@@ -3,7 +3,7 @@ package import Base
 package import SQL
 
 /// Who is who, who may do what where, and where the services are: the Identity API, version 3.
-package struct Identity: Sendable {
+package final class Identity: Sendable {
     package let database: Database
     package let world: World
     let tokens: Tokens
@@ -82,6 +82,8 @@ package struct IdentitySettings: Sendable {
     /// A regular expression that every new password begins with, and what to tell those whose doesn't.
     package var passwordPattern: String?
     package var passwordAdvice: String?
+    /// How many things a list has at most for those who don't ask for so many; nil for all.
+    package var listLimit: Int?
     /// How deep projects may stand in projects.
     package var projectDepth = 5
     var defaultDomain: ID<Domain> = ID("default")

@@ -31,7 +31,7 @@ extension Reply {
         }
     }
 
-    /// `{"projects": […], "links": {"self": …, "previous": null, "next": …}}`
+    /// `{"projects": […], "links": {"self": …, "previous": null, "next": …}}`, and `"truncated": true` where there is more.
     static func many<Thing: Resource>(_ page: Page<Thing>, _ call: Call<Identity>) -> Reply {
         many(Thing.many, page.things, call, next: page.next) { thing, json in thing.write(to: &json, with: call) }
     }
@@ -47,10 +47,11 @@ extension Reply {
         .json { json in
             json.array(name, of: things) { thing, json in json.object { write(thing, &$0) } }
             json.object("links") {
-                $0.put("next", next)
+                $0.put("next", next.map(call.linkOfPage(after:)))
                 $0.put("self", call.ownLink)
                 $0.putNull("previous")
             }
+            if next != nil { json.put("truncated", true) }
         }
     }
 }
@@ -84,6 +85,18 @@ extension Call<Identity> {
 
     /// The link of the request itself, as lists show it.
     var ownLink: String { ownURL + (request.query.map { "?" + $0 } ?? "") }
+
+    /// The same list from there on.
+    func linkOfPage(after last: String) -> String {
+        let items = listing.items.filter { $0.name != "marker" } + [.init("marker", last)]
+        return ownURL + "?" + Parameters(items).text
+    }
+
+    /// What is asked of a list: no more than the cloud gives unasked.
+    var listing: Parameters {
+        guard let limit = service.settings.listLimit, query["limit"] == nil else { return query }
+        return Parameters(query.items + [.init("limit", String(limit))])
+    }
 
     /// The same without the query.
     var ownURL: String { link(request.path.droppingService(exchange.base)) }

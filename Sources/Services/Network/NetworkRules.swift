@@ -42,6 +42,7 @@ extension Rule {
             create_address_scope update_address_scope delete_address_scope delete_auto_allocated_topology \
             create_floatingip create_floatingip:router_id create_floatingip:tags update_floatingip \
             update_floatingip:router_id update_floatingip:tags delete_floatingip delete_floatingip:tags \
+            create_tap_service update_tap_service delete_tap_service create_tap_flow update_tap_flow delete_tap_flow \
             create_network:pvlan update_network:pvlan create_port:pvlan_type create_port:pvlan_community \
             update_port:pvlan_type update_port:pvlan_community \
             create_network create_network:port_security_enabled create_network:tags update_network \
@@ -86,7 +87,7 @@ extension Rule {
             (rule:admin_only) or (role:reader and project_id:%(project_id)s)
             """,
             """
-            get_network:pvlan get_port:pvlan_type get_port:pvlan_community \
+            get_tap_service get_tap_flow get_network:pvlan get_port:pvlan_type get_port:pvlan_community \
             get_auto_allocated_topology get_floatingip get_floatingip:tags get_metering_label \
             get_metering_label_rule get_ndp_proxy get_rbac_policy get_router get_router:tags get_trunk get_trunk:tags \
             get_subports
@@ -107,6 +108,7 @@ extension Rule {
             (rule:admin_only) or (role:manager and project_id:%(project_id)s)
             """,
             """
+            get_loggable_resource create_log get_log update_log delete_log \
             create_floatingip:floating_ip_address create_metering_label delete_metering_label \
             create_metering_label_rule delete_metering_label_rule get_quota create_policy create_policy:tags \
             update_policy update_policy:tags delete_policy delete_policy:tags

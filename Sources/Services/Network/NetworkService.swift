@@ -6,7 +6,7 @@ package import SQL
 ///
 /// What a network, a port, a router is stands in a folder of its own as data; what the API does with things of all kinds
 /// stands in `Core`.
-package struct Network: Sendable {
+package final class Network: Sendable {
     package let database: Database
     package let world: World
     let settings: NetworkSettings
@@ -38,7 +38,7 @@ package struct Network: Sendable {
     static let resources: [Resource] = [
         .network, .subnet, .port, .router, .floatingIP, .securityGroup, .securityGroupRule, .subnetPool, .addressScope,
         .accessPolicy, .agent, .meteringLabel, .meteringRule, .qosPolicy, .trunk, .defaultRule,
-        .addressGroup, .flavor, .serviceProfile, .ndpProxy,
+        .addressGroup, .flavor, .serviceProfile, .ndpProxy, .log, .tapService, .tapFlow,
     ]
 
     /// The table of contents of the API reference.
@@ -48,7 +48,7 @@ package struct Network: Sendable {
         + AddressAvailability.endpoints + Extensions.endpoints + PortForwardingRows.endpoints + AgentDuties.endpoints
         + QoSRuleKind.endpoints
         + Trunks.endpoints + AddressGroupRows.endpoints + AutoTopology.endpoints + FlavorRows.endpoints
-        + FloatingIPPools.endpoints
+        + FloatingIPPools.endpoints + LogRows.endpoints
 
     package static let migrations: [Migration] = [
         Tags.created, AccessPolicy.created, Quotas.created, NetworkRows.created, Segment.created, SubnetRows.created,
@@ -57,7 +57,8 @@ package struct Network: Sendable {
         AgentRows.created, MeteringRows.created, QoSRows.created, TrunkRows.created, PortForwardingRows.created,
         AgentDuties.created, RouterRows.distributed,
         PortNames.added, ServerNews.created, AddressGroupRows.created, DefaultRuleRows.created, AutoTopology.created,
-        FlavorRows.created, RouterRows.available, NDPProxyRows.created, PrivateVLAN.added,
+        FlavorRows.created, RouterRows.available, NDPProxyRows.created,
+        PrivateVLAN.added, LogRows.created, TapRows.created,
     ]
 }
 

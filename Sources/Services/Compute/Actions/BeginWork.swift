@@ -44,8 +44,8 @@ extension Server {
 }
 
 extension Compute {
-    /// Waits for work whose outcome is the answer to a request.
-    func outcome(of run: ID<Run>, limit: Duration) async throws(Failure) -> Run {
+    /// Waits for work whose outcome is the answer to a request: for all of it, or for its first step.
+    func outcome(of run: ID<Run>, limit: Duration, upTo step: String? = nil) async throws(Failure) -> Run {
         let end = world.now + limit
         var pause = Duration.milliseconds(2)
         while true {
@@ -56,6 +56,7 @@ extension Compute {
             case .undone, .stuck:
                 let kind = Failure.Kind.allCases.first { String(describing: $0) == found.failureKind } ?? .bug
                 throw Failure(kind, found.failure ?? "")
+            case .forward where step != nil && found.step != step: return found
             case .forward, .undoing: break
             }
             guard world.now < end else { throw Failure(.timedOut, "It takes longer than \(limit).") }

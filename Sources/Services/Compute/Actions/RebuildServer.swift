@@ -30,9 +30,9 @@ enum RebuildServer: Workflow {
 
     static let steps: [Step<RebuildServer>] = [
         Step("take the old guest away", limit: .seconds(600), insists: true, dismantle),
-        Step("make the new guest", limit: .seconds(1_200), make),
-        Step("switch it off again", when: \.wasStopped, stop),
-        Step("say that it is there", finish),
+        Step("make the new guest", limit: .seconds(1_200), make, undo: unmake),
+        Step("switch it off again", limit: .seconds(300), when: \.wasStopped, insists: true, stop),
+        Step("say that it is there", insists: true, finish),
     ]
 
     static func failed(_ tools: ServerTools, _ state: State, _ failure: Failure) async throws {
@@ -57,6 +57,11 @@ enum RebuildServer: Workflow {
     private static func make(_ tools: ServerTools, _ state: inout State) async throws {
         let interfaces = try await tools.build(state.server, on: try await host(tools, state))
         try await tools.change(state.server) { $0.interfaces = interfaces.keepingFloating(of: $0.interfaces) }
+    }
+
+    /// One that was made after all, though nobody heard of it, would run for nobody.
+    private static func unmake(_ tools: ServerTools, _ state: inout State) async throws {
+        try await tools.dismantle(state.server, on: try await host(tools, state))
     }
 
     private static func stop(_ tools: ServerTools, _ state: inout State) async throws {

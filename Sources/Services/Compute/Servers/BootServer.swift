@@ -168,6 +168,8 @@ extension BootServer {
     private static func build(_ tools: ServerTools, _ state: inout State) async throws {
         guard let host = state.host else { throw Failure.bug("A server is to be built on no host.") }
         let (id, now) = (state.server, tools.world.now)
+        // It was built, though that this step is over could not be written down: from then on it is its user's.
+        guard try await tools.server(id).state == .building else { return }
         let interfaces = try await tools.build(id, on: host)
         try await tools.database.write { tx in
             try tx.change(id, at: now) { server in

@@ -43,10 +43,12 @@ enum DeleteServer: Workflow {
         }
     }
 
-    /// Who makes guests, and images that only the server knows of: a deletion waits until none of them is at it any more.
+    /// Who makes guests, reserves volumes, and makes images that only the server knows of: a deletion waits until none of
+    /// them is at it any more.
     static let builders = [
         BootServer.name, RebuildServer.name, ResizeServer.name, RevertResize.name, ShelveServer.name,
         UnshelveServer.name, MigrateServer.name, RescueServer.name, UnrescueServer.name, EvacuateServer.name,
+        AttachVolume.name,
     ]
 
     static func failed(_ tools: ServerTools, _ state: State, _ failure: Failure) async throws {

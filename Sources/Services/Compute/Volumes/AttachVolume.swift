@@ -13,6 +13,8 @@ enum AttachVolume: Workflow {
     struct State: JSONCoded {
         let server: ID<Server>
         let volume: String
+        /// From here on it is the server's, and nobody waits for the answer any more.
+        var isReserved = false
 
         init(server: ID<Server>, volume: String) {
             self.server = server
@@ -22,20 +24,46 @@ enum AttachVolume: Workflow {
         init(_ json: JSON) throws(Failure) {
             server = ID(try json.text("server"))
             volume = try json.text("volume")
+            isReserved = json["reserved"]?.bool ?? true
         }
 
-        var json: JSON { ["server": .string(server.text), "volume": .string(volume)] }
+        var json: JSON {
+            ["server": .string(server.text), "volume": .string(volume), "reserved": .bool(isReserved)]
+        }
     }
 
+    static let reservation = "reserve it"
+
     static let steps: [Step<AttachVolume>] = [
-        Step("attach it on the host", limit: .seconds(300), attach, undo: leave)
+        Step(reservation, limit: .seconds(60), reserve, undo: unreserve),
+        Step("attach it on the host", limit: .seconds(300), attach, undo: leave),
     ]
 
     static func failed(_ tools: ServerTools, _ state: State, _ failure: Failure) async throws {
+        guard state.isReserved else { return }
         let now = tools.world.now
         try await tools.change(state.server) { server in
             server.fault = Server.Fault(code: 500, message: failure.message, created: now)
         }
+    }
+
+    /// The server has it written down already: so nothing that the store holds for it is ever nobody's.
+    private static func reserve(_ tools: ServerTools, _ state: inout State) async throws {
+        let (server, id) = (try await tools.server(state.server), state.volume)
+        let attachment = try await tools.volumeDesk.reserve(
+            id, for: server.id.text, token: try await tools.token(of: server))
+        let after = try await tools.change(state.server) { server in
+            guard let place = server.volumes.firstIndex(where: { $0.volume == id }) else { return }
+            server.volumes[place].attachment = attachment
+        }
+        guard after.volumes.contains(where: { $0.volume == id }) else {
+            throw Failure.conflict("Volume \(id) was detached from the server \(server.id) before it was attached.")
+        }
+        state.isReserved = true
+    }
+
+    private static func unreserve(_ tools: ServerTools, _ state: inout State) async throws {
+        try await DetachVolume.leave(tools, &state)
     }
 
     private static func attach(_ tools: ServerTools, _ state: inout State) async throws {
@@ -52,9 +80,8 @@ enum AttachVolume: Workflow {
     }
 
     private static func leave(_ tools: ServerTools, _ state: inout State) async throws {
-        var undo = DetachVolume.State(server: state.server, volume: state.volume)
-        try await DetachVolume.detach(tools, &undo)
-        try await DetachVolume.leave(tools, &undo)
+        try await DetachVolume.detach(tools, &state)
+        try await DetachVolume.leave(tools, &state)
     }
 
     static func connection(_ server: Server, _ state: State) -> VolumeConnection? {
@@ -83,9 +110,7 @@ enum DetachVolume: Workflow {
     static func leave(_ tools: ServerTools, _ state: inout State) async throws {
         let server = try await tools.server(state.server)
         let id = state.volume
-        if let attachment = server.volumes.first(where: { $0.volume == id })?.attachment {
-            try await tools.volumeDesk.leave(attachment, token: try await tools.token(of: server))
-        }
+        try await tools.volumeDesk.leave(id, of: server.id.text, token: try await tools.token(of: server))
         try await tools.change(state.server) { server in server.volumes.removeAll { $0.volume == id } }
     }
 }

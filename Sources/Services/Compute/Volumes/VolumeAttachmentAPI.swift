@@ -101,32 +101,21 @@ enum VolumeAttachments {
         let desk = service.volumeDesk
         let volume = try await volume(id, desk, call)
         guard !server.volumes.contains(where: { $0.volume == id }) else {
-            throw .invalid(
-                "Invalid volume: volume \(id) is already attached to instances: \(server.id)")
+            throw alreadyAttached(id, server)
         }
         try check(volume, id, server, call)
         let device = try device(body.text("device"), server)
-        let attachment: String
-        do throws(Failure) {
-            attachment = try await desk.reserve(id, for: server.id.text, token: call.caller.token)
-        } catch {
-            if error.kind == .conflict || error.kind == .invalid { throw .invalid("Invalid volume: \(error.message)") }
-            // The answer may have been lost on its way back.
-            try? await desk.leave(id, of: server.id.text, token: call.caller.token)
-            throw error
-        }
         let bond = ServerVolume(
-            id: UUID(service.world.chance).dashed, source: .volume, sourceID: id, volume: id, attachment: attachment,
-            device: device, tag: body.text("tag"), isDeletedWithServer: body.boolean("delete_on_termination") ?? false)
-        do throws(Failure) {
-            try await call.begin(
-                "attach_volume", on: server.id, from: attachable, as: nil, AttachVolume.self,
-                change: { server, _ in server.volumes.append(bond) },
-                { AttachVolume.State(server: $0.id, volume: id) })
-        } catch {
-            try await desk.leave(attachment, token: call.caller.token)
-            throw error
-        }
+            id: UUID(service.world.chance).dashed, source: .volume, sourceID: id, volume: id, device: device,
+            tag: body.text("tag"), isDeletedWithServer: body.boolean("delete_on_termination") ?? false)
+        let begun = try await call.begin(
+            "attach_volume", on: server.id, from: attachable, as: nil, AttachVolume.self,
+            change: { server, _ in
+                guard !server.volumes.contains(where: { $0.volume == id }) else { throw alreadyAttached(id, server) }
+                server.volumes.append(bond)
+            },
+            { AttachVolume.State(server: $0.id, volume: id) })
+        try await reservation(of: begun.run, service)
         guard call.version < "2.101" else { return Reply(202) }
         return .json { json in
             json.object("volumeAttachment") { json in
@@ -136,6 +125,23 @@ enum VolumeAttachments {
                 json.put("device", device)
                 if call.version >= "2.70" { json.put("tag", bond.tag) }
                 if call.version >= "2.79" { json.put("delete_on_termination", bond.isDeletedWithServer) }
+            }
+        }
+    }
+
+    private static func alreadyAttached(_ id: String, _ server: Server) -> Failure {
+        .invalid("Invalid volume: volume \(id) is already attached to instances: \(server.id)")
+    }
+
+    /// Whether it could be reserved is what the user is told; the rest they see later.
+    private static func reservation(of run: ID<Run>, _ service: Compute) async throws(Failure) {
+        do throws(Failure) {
+            _ = try await service.outcome(of: run, limit: .seconds(60), upTo: AttachVolume.reservation)
+        } catch {
+            switch error.kind {
+            case .conflict, .invalid: throw .invalid("Invalid volume: \(error.message)")
+            case .timedOut: return  // It goes on by itself.
+            default: throw error
             }
         }
     }

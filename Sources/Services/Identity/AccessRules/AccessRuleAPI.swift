@@ -43,7 +43,7 @@ extension Rule {
 extension OwnedAccessRule {
     static func list(_ call: Call<Identity>) async throws(Failure) -> Reply {
         let user = try admit(call)
-        return .many(try await call.service.database.read { try $0.accessRules(of: user, call.query) }, call)
+        return .many(try await call.service.database.read { try $0.accessRules(of: user, call.listing) }, call)
     }
 
     static func show(_ call: Call<Identity>) async throws(Failure) -> Reply {

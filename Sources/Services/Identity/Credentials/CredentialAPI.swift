@@ -44,7 +44,7 @@ extension Credential {
     static func list(_ call: Call<Identity>) async throws(Failure) -> Reply {
         // Whoever acts by what was lent to them sees none, rather than an error.
         guard call.caller.delegations.isEmpty else { return .many([Credential](), call) }
-        let page = try await call.service.database.read { try $0.credentials(call.query, in: call.scope) }
+        let page = try await call.service.database.read { try $0.credentials(call.listing, in: call.scope) }
         let keys = call.service.credentialKeys
         let revealed = try page.things.map { credential throws(Failure) in (credential, try keys.reveal(credential)) }
         return .many(many, revealed, call, next: page.next) { pair, json in

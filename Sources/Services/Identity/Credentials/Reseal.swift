@@ -16,7 +16,7 @@ extension Identity {
         in database: Database, with keys: any TokenKeys, world: World
     ) async throws(Failure) -> Int {
         let (seal, now) = (CredentialSeal(keys: keys, chance: world.chance), world.now)
-        var count = 0
+        var count = try await database.write { try $0.resealConfigurations(by: seal, now: now) }
         for place in sealed {
             var last = ""
             while true {

@@ -18,6 +18,24 @@ struct DomainConfiguration: Hashable, Sendable {
 
     var isEmpty: Bool { groups.members.isEmpty }
 
+    /// As it is kept: its secret sealed.
+    func sealed(by seal: CredentialSeal, now: Moment) -> DomainConfiguration {
+        guard let password = self["ldap", "password"]?.string else { return self }
+        var sealed = self
+        sealed["ldap", "password"] = .string(seal.seal(password, now: now).text)
+        return sealed
+    }
+
+    /// The same, sealed with the key that seals now; nil when there is nothing to do.
+    func resealed(by seal: CredentialSeal, now: Moment) -> DomainConfiguration? {
+        guard let kept = self["ldap", "password"]?.string, let password = seal.open(Sealed(text: kept)) else {
+            return nil
+        }
+        var open = self
+        open["ldap", "password"] = .string(password)
+        return open.sealed(by: seal, now: now)
+    }
+
     /// Without what nobody is shown.
     var visible: DomainConfiguration {
         var visible = self

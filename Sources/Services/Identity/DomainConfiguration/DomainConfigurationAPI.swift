@@ -72,8 +72,10 @@ extension DomainConfiguration {
     }
 
     static func replace(_ call: Call<Identity>) async throws(Failure) -> Reply {
+        let (seal, now) = (call.service.credentialKeys, call.service.world.now)
         let configuration = try DomainConfiguration(
-            try call.fields("config"), for: ConfigurationPart(group: nil, option: nil))
+            try call.fields("config"), for: ConfigurationPart(group: nil, option: nil)
+        ).sealed(by: seal, now: now)
         let isNew = try await call.service.database.write { tx in
             let domain = try tx.domain(call.id("domain_id"))
             let isNew = try tx.configuration(of: domain.id).isEmpty
@@ -85,9 +87,10 @@ extension DomainConfiguration {
 
     static func update(_ call: Call<Identity>) async throws(Failure) -> Reply {
         let (part, body) = (call.part, try call.fields("config"))
+        let (seal, now) = (call.service.credentialKeys, call.service.world.now)
         let configuration = try await call.service.database.write { tx in
             let domain = try tx.domain(call.id("domain_id"))
-            let changes = try DomainConfiguration(body, for: part)
+            let changes = try DomainConfiguration(body, for: part).sealed(by: seal, now: now)
             let before = try tx.configuration(of: domain.id)
             guard part.group == nil || part.of(before) != nil else { throw Failure.noConfiguration(part, call) }
             let after = before.merging(changes)

@@ -22,6 +22,20 @@ extension Transaction {
         return DomainConfiguration(found ?? JSON.Object())
     }
 
+    /// Seals the secrets among them anew; how many there were.
+    func resealConfigurations(by seal: CredentialSeal, now: Moment) throws(Failure) -> Int {
+        let domains: [ID<Domain>] = try rows("SELECT domain_id FROM domain_configuration") { row throws(Failure) in
+            try row.id("domain_id")
+        }
+        var count = 0
+        for domain in domains {
+            guard let after = try configuration(of: domain).resealed(by: seal, now: now) else { continue }
+            try replace(configurationOf: domain, by: after)
+            count += 1
+        }
+        return count
+    }
+
     func replace(configurationOf domain: ID<Domain>, by configuration: DomainConfiguration) throws(Failure) {
         try run("DELETE FROM domain_configuration WHERE domain_id = \(domain)")
         guard !configuration.isEmpty else { return }

@@ -43,7 +43,7 @@ extension Rule {
 extension Domain {
     static func list(_ call: Call<Identity>) async throws(Failure) -> Reply {
         let page = try await call.service.database.read {
-            try $0.domains(call.query, in: call.scopeOfList("target.domain.id"))
+            try $0.domains(call.listing, in: call.scopeOfList("target.domain.id"))
         }
         return .many(page, call)
     }

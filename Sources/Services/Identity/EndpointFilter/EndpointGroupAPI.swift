@@ -60,7 +60,7 @@ extension Rule {
 
 extension EndpointGroup {
     static func list(_ call: Call<Identity>) async throws(Failure) -> Reply {
-        .many(try await call.service.database.read { try $0.endpointGroups(call.query) }, call)
+        .many(try await call.service.database.read { try $0.endpointGroups(call.listing) }, call)
     }
 
     static func show(_ call: Call<Identity>) async throws(Failure) -> Reply {

@@ -62,7 +62,7 @@ extension Group {
     static func list(_ call: Call<Identity>) async throws(Failure) -> Reply {
         .many(
             try await call.service.database.read {
-                try $0.groups(call.query, in: call.scopeOfList("target.group.domain_id"))
+                try $0.groups(call.listing, in: call.scopeOfList("target.group.domain_id"))
             }, call)
     }
 

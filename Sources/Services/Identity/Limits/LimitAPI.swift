@@ -66,7 +66,7 @@ extension Limit {
     }
 
     static func list(_ call: Call<Identity>) async throws(Failure) -> Reply {
-        .many(try await call.service.database.read { try $0.limits(call.query, seenBy: call.caller) }, call)
+        .many(try await call.service.database.read { try $0.limits(call.listing, seenBy: call.caller) }, call)
     }
 
     static func show(_ call: Call<Identity>) async throws(Failure) -> Reply {

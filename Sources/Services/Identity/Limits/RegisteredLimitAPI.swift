@@ -51,7 +51,7 @@ extension Rule {
 
 extension RegisteredLimit {
     static func list(_ call: Call<Identity>) async throws(Failure) -> Reply {
-        .many(try await call.service.database.read { try $0.registeredLimits(call.query) }, call)
+        .many(try await call.service.database.read { try $0.registeredLimits(call.listing) }, call)
     }
 
     static func show(_ call: Call<Identity>) async throws(Failure) -> Reply {

@@ -37,7 +37,7 @@ extension Rule {
 
 extension Consumer {
     static func list(_ call: Call<Identity>) async throws(Failure) -> Reply {
-        .many(try await call.service.database.read { try $0.consumers(call.query) }, call)
+        .many(try await call.service.database.read { try $0.consumers(call.listing) }, call)
     }
 
     static func show(_ call: Call<Identity>) async throws(Failure) -> Reply {

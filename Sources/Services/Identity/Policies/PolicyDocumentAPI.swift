@@ -35,7 +35,7 @@ extension Rule {
 
 extension PolicyDocument {
     static func list(_ call: Call<Identity>) async throws(Failure) -> Reply {
-        .many(try await call.service.database.read { try $0.policies(call.query) }, call)
+        .many(try await call.service.database.read { try $0.policies(call.listing) }, call)
     }
 
     static func show(_ call: Call<Identity>) async throws(Failure) -> Reply {

@@ -68,7 +68,7 @@ extension Project {
     static func list(_ call: Call<Identity>) async throws(Failure) -> Reply {
         .many(
             try await call.service.database.read {
-                try $0.projects(call.query, in: call.scopeOfList("target.domain_id"))
+                try $0.projects(call.listing, in: call.scopeOfList("target.domain_id"))
             }, call)
     }
 

@@ -61,7 +61,7 @@ extension Role {
         let rule: Rule = call.query["domain_id"] == nil ? .listRoles : .listDomainRoles
         let scope = call.scope(under: rule)
         guard scope != .nowhere else { throw call.exchange.refusal(rule) }
-        return .many(try await call.service.database.read { try $0.roles(call.query, in: scope) }, call)
+        return .many(try await call.service.database.read { try $0.roles(call.listing, in: scope) }, call)
     }
 
     static func show(_ call: Call<Identity>) async throws(Failure) -> Reply {

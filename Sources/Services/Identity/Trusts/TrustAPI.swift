@@ -72,7 +72,7 @@ extension Trust {
         try call.refuseBorrowers()
         return .many(
             try await call.service.database.read {
-                try $0.trusts(trustor: trustor, trustee: trustor == nil ? trustee : nil, call.query)
+                try $0.trusts(trustor: trustor, trustee: trustor == nil ? trustee : nil, call.listing)
             }, call)
     }
 

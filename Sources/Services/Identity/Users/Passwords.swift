@@ -33,7 +33,7 @@ final class Passwords: Sendable {
     }
 
     func verify(_ password: String, against hash: String, now: Moment) async throws(Failure) -> Bool {
-        let digest = key.code(hash + "\0" + password)
+        let digest = digest(password, hash)
         if recalls(digest, now) { return true }
         let isRight = try await pool.run { () throws(Failure) in try PasswordHash.verify(password, against: hash) }
         if isRight, settings.isPasswordMemoryOn { remember(digest, now) }
@@ -42,6 +42,13 @@ final class Passwords: Sendable {
 
     /// Spends the time of a verification, so that a login takes as long for a user that isn't there.
     func pretend(_ password: String) async throws(Failure) { _ = try await hash(password) }
+
+    /// Whether it would be let in without being hashed.
+    func recalls(_ password: String, against hash: String, _ now: Moment) -> Bool {
+        recalls(digest(password, hash), now)
+    }
+
+    private func digest(_ password: String, _ hash: String) -> [UInt8] { key.code(hash + "\0" + password) }
 
     private func recalls(_ digest: [UInt8], _ now: Moment) -> Bool {
         memory.withLock { memory in

@@ -77,7 +77,9 @@ extension Rule {
 extension User {
     static func list(_ call: Call<Identity>) async throws(Failure) -> Reply {
         .many(
-            try await call.service.database.read { try $0.users(call.query, in: call.scopeOfList("target.domain_id")) },
+            try await call.service.database.read {
+                try $0.users(call.listing, in: call.scopeOfList("target.domain_id"))
+            },
             call)
     }
 

@@ -38,6 +38,8 @@ extension HostNetwork {
             groups[index].members = Set(members[groups[index].id] ?? groups[index].members).sorted()
         }
         try keepApart(tx)
+        try noteLogs(tx)
+        try noteMirrors(tx)
         // What other hosts have to do with their own ports is none of this one's business, except for those that it
         // gives addresses to.
         let served = Set(ports.filter { $0.host == host && $0.owner == DeviceOwner.dhcp }.map(\.network))
@@ -73,6 +75,49 @@ extension HostNetwork {
             let own = place.community.flatMap { communities["\(network) \($0)"] } ?? []
             ports[index].hears = Set((everybodys[network] ?? []) + own).sorted()
         }
+    }
+
+    /// Whose packets are to be written down: those of the project's ports that are in the group, or are the one.
+    private mutating func noteLogs(_ tx: Transaction) throws(Failure) {
+        var logs: [(project: String, target: String?, log: WirePort.Log)] = []
+        try tx.each("SELECT * FROM network_log WHERE enabled = 1 ORDER BY id") { row in
+            let event = try row.text("event")
+            let log = WirePort.Log(
+                id: try row.text("id"), group: try row.optionalText("resource_id"), accepted: event != "DROP",
+                dropped: event != "ACCEPT")
+            logs.append((try row.text("project_id"), try row.optionalText("target_id"), log))
+        }
+        guard !logs.isEmpty else { return }
+        let owners = Dictionary(
+            try tx.rows("SELECT id, project_id FROM network_port") { (try $0.text("id"), try $0.text("project_id")) },
+            uniquingKeysWith: { first, _ in first })
+        for index in ports.indices where !ports[index].owner.hasPrefix("network:") {
+            let port = ports[index]
+            let own = logs.filter { project, target, log in
+                project == owners[port.id] && (target == nil || target == port.id)
+                    && (log.group.map { port.groups.contains($0) } ?? true)
+            }
+            ports[index].logs = own.map(\.log)
+        }
+    }
+
+    /// Whose traffic is copied, and to which other port of the same host.
+    private mutating func noteMirrors(_ tx: Transaction) throws(Failure) {
+        var mirrors: [String: [WirePort.Mirror]] = [:]
+        let flows: SQL = """
+            SELECT f.source_port, f.direction, f.vlan_filter, s.port_id FROM network_tap_flow f
+            JOIN network_tap_service s ON s.id = f.tap_service_id JOIN network_port p ON p.id = f.source_port
+            JOIN network_port d ON d.id = s.port_id WHERE p.host_id = d.host_id AND p.host_id <> '' ORDER BY f.id
+            """
+        try tx.each(flows) { row in
+            let direction = try row.text("direction")
+            mirrors[try row.text("source_port"), default: []].append(
+                WirePort.Mirror(
+                    to: try row.text("port_id"), incoming: direction != "OUT", outgoing: direction != "IN",
+                    vlans: try row.optionalText("vlan_filter")))
+        }
+        guard !mirrors.isEmpty else { return }
+        for index in ports.indices { ports[index].mirrors = mirrors[ports[index].id] ?? [] }
     }
 
     /// Who is where, on the networks that this host shares with others through tunnels.

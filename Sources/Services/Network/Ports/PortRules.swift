@@ -242,6 +242,8 @@ extension Desk {
     func removePort(_ id: String) throws(Failure) {
         try tx.run("DELETE FROM network_address WHERE port_id = \(id)")
         try tx.run("DELETE FROM network_port_group WHERE port_id = \(id)")
+        try removeLogs(about: id)
+        try removeTaps(of: id)
         try remove(.port, id)
     }
 

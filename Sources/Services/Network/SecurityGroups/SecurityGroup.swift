@@ -93,6 +93,7 @@ enum SecurityGroupRows {
             DELETE FROM network_security_group_rule
             WHERE security_group_id = \(group.id) OR remote_group_id = \(group.id)
             """)
+        try desk.removeLogs(about: group.id)
         try desk.remove(.securityGroup, group.id)
     }
 
