@@ -202,6 +202,8 @@ class Facts:
         self.extensions = cloud.ask("neutron", lambda c: sorted(e.alias for e in c.network.extensions()), [])
         up = lambda c: len([s for s in c.compute.services(binary="nova-compute") if s.state == "up"])
         self.hosts = cloud.ask("nova", up, 1) or 1
+        kind = lambda c: next((h.hypervisor_type for h in c.compute.hypervisors(details=True)), None)
+        self.hypervisor = cloud.ask("nova", kind, None)
         pools = lambda c: sorted(
             {p.capabilities.get("volume_backend_name", "") for p in c.block_storage.backend_pools()}
         )

@@ -63,7 +63,7 @@ def core(facts, home: pathlib.Path) -> dict[str, dict]:
             "min_compute_nodes": facts.hosts,
             "max_microversion": facts.cloud.newest("nova") or "latest",
             "volume_device_name": "vdb",
-            "hypervisor_type": "QEMU",
+            "hypervisor_type": facts.hypervisor or "QEMU",
         },
         "compute-feature-enabled": {
             "resize": True,

@@ -153,7 +153,7 @@ package struct Cloud: Sendable {
     private func stock(_ identity: Identity) async {
         do throws(Failure) {
             guard let token = try await identity.adminToken() else { return }
-            try await Stock(respond: { [door] in await door.respond(to: $0) }, token: token).fill(
+            try await Stock(respond: door.respond, token: token).fill(
                 image: settings.firstImage, hasPublicNetwork: settings.makesPublicNetwork)
         } catch {
             log.warning("The new cloud is not stocked: \(error)")
@@ -178,8 +178,7 @@ package struct Cloud: Sendable {
         }
         let listeners = listeners(shown)
         let server = try HTTPServer(
-            on: loops, listeners: listeners, refusal: { [door] in door.refuse($0, $1) },
-            handler: { [door] in await door.respond(to: $0) })
+            on: loops, listeners: listeners, refusal: door.refuse, handler: door.respond)
         ready(server.addresses.map(\.description))
         // Where nothing listens there is nothing to serve, and that is no reason to end.
         var serving: [@Sendable () async throws -> Void] = listeners.isEmpty ? [] : [{ try await server.run() }]

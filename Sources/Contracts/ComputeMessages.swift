@@ -45,6 +45,13 @@ package enum ComputeMessages {
     package static let endLoan = Message<ServerReference, Nothing>(topic: "compute-node", name: "take the disks back")
     /// What the server was before it was resized is not needed any more.
     package static let settle = Message<ServerReference, Nothing>(topic: "compute-node", name: "keep what has become")
+    /// A running guest in its host's own words, for the host that it goes to.
+    package static let showGuest = Message<ServerReference, JSON>(topic: "compute-node", name: "show the guest")
+    /// Answers with a `Landing`, or null when the guest runs there already.
+    package static let expectGuest = Message<GuestOrder, JSON>(topic: "compute-node", name: "expect the guest")
+    package static let sendGuest = Message<SendOrder, Nothing>(topic: "compute-node", name: "send the guest")
+    package static let receiveGuest = Message<ServerReference, Nothing>(
+        topic: "compute-node", name: "let the guest arrive")
     package static let borrowDisks = Message<DiskOrder, Nothing>(topic: "compute-node", name: "fetch the disks")
     package static let diagnose = Message<ServerReference, JSON>(topic: "compute-node", name: "look at the guest")
     package static let screen = Message<ScreenRequest, JSON>(topic: "compute-node", name: "find the guest's screen")
@@ -220,6 +227,78 @@ package struct DiskLoan: JSONCoded, Hashable {
     package var json: JSON {
         ["host": .string(host), "port": JSON(port), "key": .string(key), "disks": JSON(disks), "guest": guest]
     }
+}
+
+/// Where a guest that runs is expected, and with which key.
+package struct Landing: JSONCoded, Hashable {
+    package let host: String
+    /// The ports for its memory and for its disks.
+    package let memory: Int
+    package let disk: Int
+    package let key: String
+    package let disks: [String]
+
+    package init(host: String, memory: Int, disk: Int, key: String, disks: [String]) {
+        self.host = host
+        self.memory = memory
+        self.disk = disk
+        self.key = key
+        self.disks = disks
+    }
+
+    package init(_ json: JSON) throws(Failure) {
+        host = try json.text("host")
+        memory = try json.number("memory")
+        disk = try json.number("disk")
+        key = try json.text("key")
+        disks = json["disks"]?.array?.compactMap(\.string) ?? []
+    }
+
+    package var json: JSON {
+        [
+            "host": .string(host), "memory": JSON(memory), "disk": JSON(disk), "key": .string(key),
+            "disks": JSON(disks),
+        ]
+    }
+}
+
+/// A guest that is to come to a host.
+package struct GuestOrder: JSONCoded {
+    package let server: String
+    package let guest: JSON
+
+    package init(server: String, guest: JSON) {
+        self.server = server
+        self.guest = guest
+    }
+
+    package init(_ json: JSON) throws(Failure) {
+        server = try json.text("server")
+        guest = try json.member("guest")
+    }
+
+    package var json: JSON { ["server": .string(server), "guest": guest] }
+}
+
+/// A guest that is to leave a host.
+package struct SendOrder: JSONCoded {
+    package let server: String
+    package let landing: Landing
+
+    package init(server: String, landing: Landing) {
+        self.server = server
+        self.landing = landing
+    }
+
+    package init(_ json: JSON) throws(Failure) {
+        server = try json.text("server")
+        landing = try Landing(json.member("landing"))
+    }
+
+    package var json: JSON { ["server": .string(server), "landing": landing.json] }
+
+    /// By what it is reported that it has gone.
+    package static func report(of server: String) -> String { "way of \(server)" }
 }
 
 /// To fetch a server's disks from the host that holds them out.

@@ -173,6 +173,48 @@ struct QEMULongTests {
         }
     }
 
+    @Test func aGuestThatRunsGoesToAnotherHostWithItsDisks() async throws {
+        try await withRig { rig in
+            let other = try await QEMUHypervisor(
+                folder: rig.folder + "/elsewhere", accelerator: .tcg, loops: rig.loops, world: World())
+            var spec = rig.spec()
+            spec.ephemeralGB = [1]
+            try await rig.driver.ensureRunning(spec)
+            let (here, there) = (try rig.qemu.guestFolder(spec.id), try other.guestFolder(spec.id))
+            try await rig.driver.ensureStopped(spec.id, within: nil)
+            let marks = [(here.root, "qcow2", there.root), (here.ephemeral(0), "raw", there.ephemeral(0))]
+            for (path, format, _) in marks {
+                try await Program("qemu-io", "-f", format, "-c", "write -P 7 700M 64k", path).run(by: "test")
+            }
+            try await rig.driver.ensureResumed(spec.id)
+
+            // Nobody is there: it runs on, and nothing is left of the attempt.
+            let nowhere = Landing(host: "127.0.0.1", memory: 1, disk: 1, key: "00", disks: ["root"])
+            await #expect(throws: Failure.self) { try await rig.qemu.send(spec.id, to: nowhere) }
+            #expect(try await rig.power(spec.id) == .running)
+            #expect(!Files.exists(here.loanFolder))
+
+            let first = try #require(try await other.expect(spec, at: "127.0.0.1"))
+            let landing = try #require(try await other.expect(spec, at: "127.0.0.1"))
+            #expect(first.key != landing.key)
+            try await rig.qemu.send(spec.id, to: landing)
+            #expect(try await rig.power(spec.id) == .stopped)
+            #expect(try await other.expect(spec, at: "127.0.0.1") == nil)
+            for _ in 1...2 { try await other.arrive(spec.id) }
+            #expect(try await other.describe(spec.id)?.power == .running)
+            #expect(try GuestProcess.all(of: here).isEmpty && !Files.exists(here.loanFolder))
+            try await rig.driver.remove(spec.id)
+            try await other.ensureStopped(spec.id, within: nil)
+            for (_, format, path) in marks {
+                let read = ["-f", format, "-c", "read -P 7 700M 64k", path]
+                let said = try await Program("qemu-io", read).run(by: "test")
+                #expect(!said.text.contains("verification failed"), "\(path): \(said.text)")
+            }
+            try await other.remove(spec.id)
+            #expect(!Files.exists(there.path))
+        }
+    }
+
     @Test func whatIsHeldOutComesBackWhenItsGuestStarts() async throws {
         try await withRig { rig in
             let spec = rig.spec()

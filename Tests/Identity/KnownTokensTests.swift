@@ -35,6 +35,18 @@ import Testing
         #expect(["a", "b", "c", "d"].filter { known.find($0) != nil } == ["d"])
     }
 
+    /// What one token of a user stands for another would, and that is all that may be taken from it.
+    @Test mutating func anotherTokenOfTheSameUserForTheSameTargetIsFoundAndNoOther() {
+        known.add(token("a", of: alice))
+        #expect(known.token(of: alice, for: .unscoped)?.text == "a")
+        #expect(known.token(of: alice, for: .system) == nil)
+        #expect(known.token(of: bob, for: .unscoped) == nil)
+        for number in 0..<2 { known.add(token("\(number)", of: bob)) }
+        #expect(known.token(of: alice, for: .unscoped)?.text == "a")
+        known.forget(alice)
+        #expect(known.token(of: alice, for: .unscoped) == nil)
+    }
+
     @Test mutating func whatIsNotToBeKeptIsGone() {
         for name in ["a", "b", "c"] { known.add(token(name, of: alice)) }
         known.keep { $0.text == "b" }

@@ -6,6 +6,30 @@ import Testing
 
 @testable import Network
 
+@Suite struct ExpectedPortTests {
+    @Test func aPortOnItsWayIsWiredAtBothEnds() async throws {
+        let talk = try await NetworkTalk()
+        let network = await talk.network()
+        let wish: JSON = ["network_id": .string(network), "binding:host_id": "node-1", "device_owner": "compute:nova"]
+        let port = await talk.make("port", at: "/ports", wish, as: .admin)["id"]?.string ?? ""
+        let hosts = { () async throws -> [[String]] in
+            try await talk.service.database.read { tx in
+                try ["node-1", "node-2"].map { host in
+                    try HostNetwork(of: host, tx).ports.filter { $0.id == port }.map(\.host)
+                }
+            }
+        }
+        #expect(try await hosts() == [["node-1"], []])
+        let change = { (fields: JSON) async in
+            await talk.put("/ports/\(port)", ["port": fields], as: .service).status
+        }
+        #expect(await change(["binding:profile": ["migrating_to": "node-2"]]) == 200)
+        #expect(try await hosts() == [["node-1"], ["node-2"]])
+        #expect(await change(["binding:profile": [:], "binding:host_id": "node-2"]) == 200)
+        #expect(try await hosts() == [[], ["node-2"]])
+    }
+}
+
 @Suite struct PrivateVLANTests {
     private func port(_ talk: NetworkTalk, on network: String, _ fields: JSON = [:]) async -> Answer {
         var wish = JSON.Object([.init(name: "network_id", value: .string(network))])

@@ -61,9 +61,8 @@ import Testing
     @Test func aServicesOwnRoleCountsOnlyWhereItIsAskedFor() throws {
         let rule = Rule("tried", "Tried", "service_roles:service")
         #expect(try Policy([rule]).scope(rule, for: reader) == .nowhere)
-        var served = reader
-        served.serviceRoles = ["service"]
-        #expect(try Policy([rule]).scope(rule, for: served) == .everywhere)
+        let service = Caller(user: reader.user, reach: .none, roles: ["service"], expires: reader.expires)
+        #expect(try Policy([rule]).scope(rule, for: reader.vouched(by: service)) == .everywhere)
     }
 
     @Test(arguments: ["role:a or", "(role:a", "role:a)", "admin", "and", "rule:missing", "rule:tried"])

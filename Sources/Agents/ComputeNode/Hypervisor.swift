@@ -100,6 +100,18 @@ package protocol DiskCarrying: Hypervisor {
     func borrow(_ loan: DiskLoan, for spec: GuestSpec) async throws(Failure)
 }
 
+/// A power: a guest goes to another host while it runs, with its own disks.
+package protocol LiveMoving: Hypervisor {
+    /// Has everything ready for a guest that is to come from elsewhere. nil: it runs here already.
+    func expect(_ spec: GuestSpec, at address: String) async throws(Failure) -> Landing?
+
+    /// Sends the guest off and comes back when it runs there. One that cannot go runs on here.
+    func send(_ id: GuestID, to landing: Landing) async throws(Failure)
+
+    /// From now on it is one of this host's guests like the others.
+    func arrive(_ id: GuestID) async throws(Failure)
+}
+
 /// A power: an operator's own tools see the guests.
 package protocol OperatorsView: Hypervisor {
     /// Where they find them: for libvirt's, what stands behind `virsh -c`.

@@ -69,7 +69,7 @@ package struct Door: Sendable {
         }
         let requestID = Door.requestID(request, world)
         var passage = Passage(
-            service: way.service.name, method: request.method, path: request.path, peer: request.peer?.host,
+            service: way.service.name, method: request.method, path: request.path, address: request.peer,
             requestID: requestID, begun: world.now, isFirst: Tracing.current == nil)
         var version = way.service.versions.oldest
         var response: HTTPResponse
@@ -98,7 +98,7 @@ package struct Door: Sendable {
         let requestID = Door.requestID(request, world)
         let (service, dialect) = (way.service, way.service.dialect)
         var passage = Passage(
-            service: service.name, method: request.method, path: request.path, peer: request.peer?.host,
+            service: service.name, method: request.method, path: request.path, address: request.peer,
             requestID: requestID, begun: world.now, isFirst: true)
         var response = HTTPResponse(
             refusal.status,
@@ -161,7 +161,7 @@ package struct Door: Sendable {
             throw Failure(.notFound, "The resource could not be found.")
         }
         let (entry, names) = try choose(request.method, match, service, version)
-        passage.endpoint = entry.path
+        passage.entry = entry
         let caller = try await Tracing.span("check the token", .call, by: "identity") { () async throws(Failure) in
             try await authenticate(request, entry.access)
         }
@@ -171,7 +171,7 @@ package struct Door: Sendable {
         try service.dialect.admitMedia(of: request, for: entry)
         let exchange = Exchange(
             request: request, requestID: passage.requestID, base: way.base,
-            path: Dictionary(zip(names, match.values), uniquingKeysWith: { first, _ in first }),
+            path: names.isEmpty ? [:] : Dictionary(zip(names, match.values), uniquingKeysWith: { first, _ in first }),
             query: try Parameters(request.query ?? ""), version: version, caller: caller, scope: scope,
             body: try await read(request, entry.body, version, service.dialect), policy: way.policy,
             dialect: service.dialect)
@@ -214,9 +214,8 @@ package struct Door: Sendable {
             return try await authenticator.caller(token: token, evenIfExpired: false)
         }
         let service = try await authenticator.caller(token: serviceToken, evenIfExpired: false)
-        var caller = try await authenticator.caller(token: token, evenIfExpired: service.has(role: "service"))
-        caller.serviceRoles = service.roles
-        return caller
+        let user = try await authenticator.caller(token: token, evenIfExpired: service.has(role: "service"))
+        return user.vouched(by: service)
     }
 
     /// A token may be good for certain requests only. Services that pass it on vouch for it with their own.
@@ -278,7 +277,7 @@ package struct Door: Sendable {
         let segments: [String]
         let base: String
         /// The first part of the path that cannot be decoded.
-        let unreadable: Substring?
+        let unreadable: String?
 
         var service: ServiceAPI { room.service }
         var policy: Policy { room.policy }
@@ -286,14 +285,7 @@ package struct Door: Sendable {
 
     /// By the port that the request came to, or behind the gateway by the first part of its path.
     private func way(of request: HTTPRequest) -> Way? {
-        var segments: [String] = []
-        var unreadable: Substring?
-        for bytes in request.path.utf8.split(separator: UInt8(ascii: "/")) {
-            let segment = Substring(bytes)
-            let text = PercentCoding.decode(segment)
-            if text == nil, unreadable == nil { unreadable = segment }
-            segments.append(text ?? String(segment))
-        }
+        var (segments, unreadable) = PercentCoding.segments(of: request.path)
         var base = "\(request.scheme)://\(request.host ?? "localhost")"
         let port = request.local?.port
         // What a neighbour asks came by no port; it names the service as the gateway's callers do.

@@ -4,24 +4,36 @@ import Synchronization
 /// What went through the door, counted, as Prometheus reads it.
 package final class Metrics: Sendable {
     private struct Kind: Hashable {
-        let service: String
+        /// The endpoint's number in its service; nil for all paths that lead nowhere, of which clients could make up any
+        /// number.
+        let entry: Int?
+        let status: Int
+        let isHead: Bool
+    }
+
+    fileprivate struct Series {
         let method: String
         let endpoint: String
         let status: Int
-    }
-
-    private struct Series {
         var count = 0
         var microseconds: Int64 = 0
     }
 
-    private struct State {
+    /// What one service was asked.
+    private struct Asked {
         var requests: [Kind: Series] = [:]
-        /// By service: how many took no longer than each of the bounds.
-        var durations: [String: [Int]] = [:]
+        /// How many took no longer than each of the bounds.
+        var durations = Array(repeating: 0, count: Metrics.bounds.count + 1)
+
+        mutating func note(_ passage: Passage) {
+            let kind = Kind(entry: passage.entry?.number, status: passage.status, isHead: passage.method == "HEAD")
+            let taken = passage.duration.microseconds
+            requests[kind, default: Series(passage)].add(taken)
+            durations[Metrics.bounds.firstIndex { taken <= $0 } ?? Metrics.bounds.count] += 1
+        }
     }
 
-    private let state = Mutex(State())
+    private let asked = Mutex<[String: Asked]>([:])
 
     /// In microseconds: from what a token costs to what nobody waits for.
     private static let bounds: [Int64] = [250, 1_000, 5_000, 25_000, 100_000, 500_000, 2_500_000, 10_000_000]
@@ -29,17 +41,7 @@ package final class Metrics: Sendable {
     package init() {}
 
     package func note(_ passage: Passage) {
-        // Paths that lead nowhere are counted together: clients could make up any number of them.
-        let kind = Kind(
-            service: passage.service, method: passage.endpoint == nil ? "-" : passage.method,
-            endpoint: passage.endpoint ?? "-", status: passage.status)
-        let taken = passage.duration.microseconds
-        state.withLock { state in
-            state.requests[kind, default: Series()].count += 1
-            state.requests[kind, default: Series()].microseconds += taken
-            let place = Metrics.bounds.firstIndex { taken <= $0 } ?? Metrics.bounds.count
-            state.durations[passage.service, default: Array(repeating: 0, count: Metrics.bounds.count + 1)][place] += 1
-        }
+        asked.withLock { $0[passage.service, default: Asked()].note(passage) }
     }
 
     /// A figure that is asked for when it is wanted.
@@ -65,34 +67,27 @@ package final class Metrics: Sendable {
     }
 
     package func text(_ gauges: [Gauge]) -> String {
-        let (requests, durations) = state.withLock { ($0.requests, $0.durations) }
-        let ordered = requests.sorted {
-            ($0.key.service, $0.key.endpoint, $0.key.method, $0.key.status)
-                < ($1.key.service, $1.key.endpoint, $1.key.method, $1.key.status)
-        }
-        func labels(_ kind: Kind) -> [(name: String, value: String)] {
-            [
-                (name: "service", value: kind.service), (name: "method", value: kind.method),
-                (name: "endpoint", value: kind.endpoint), (name: "status", value: "\(kind.status)"),
-            ]
+        let asked = self.asked.withLock { $0 }.sorted { $0.key < $1.key }
+        let ordered = asked.flatMap { service, asked in
+            asked.requests.values.sorted().map { (labels: $0.labels(of: service), series: $0) }
         }
         var text = Metrics.text(
             Gauge(
                 "martlet_requests_total", "Requests answered.", isCounter: true,
-                values: ordered.map { (labels: labels($0.key), value: Double($0.value.count)) }))
+                values: ordered.map { (labels: $0.labels, value: Double($0.series.count)) }))
         text += Metrics.text(
             Gauge(
                 "martlet_request_seconds_total", "Time until they were answered.", isCounter: true,
-                values: ordered.map { (labels: labels($0.key), value: Double($0.value.microseconds) / 1e6) }))
-        text += Metrics.histogram(durations)
+                values: ordered.map { (labels: $0.labels, value: Double($0.series.microseconds) / 1e6) }))
+        text += Metrics.histogram(asked.map { ($0.key, $0.value.durations) })
         for gauge in gauges { text += Metrics.text(gauge) }
         return text
     }
 
-    private static func histogram(_ durations: [String: [Int]]) -> String {
+    private static func histogram(_ durations: [(service: String, counts: [Int])]) -> String {
         let name = "martlet_request_duration_seconds"
         var text = "# HELP \(name) How long requests took.\n# TYPE \(name) histogram\n"
-        for (service, counts) in durations.sorted(by: { $0.key < $1.key }) {
+        for (service, counts) in durations {
             var sum = 0
             for (place, count) in counts.enumerated() {
                 sum += count
@@ -118,5 +113,29 @@ package final class Metrics: Sendable {
 
     private static func escaped(_ text: String) -> String {
         text.map { $0 == "\"" || $0 == "\\" ? "\\\($0)" : $0 == "\n" ? "\\n" : String($0) }.joined()
+    }
+}
+
+extension Metrics.Series: Comparable {
+    fileprivate init(_ passage: Passage) {
+        method = passage.entry == nil ? "-" : passage.method
+        endpoint = passage.endpoint ?? "-"
+        status = passage.status
+    }
+
+    fileprivate mutating func add(_ taken: Int64) {
+        count += 1
+        microseconds += taken
+    }
+
+    fileprivate func labels(of service: String) -> [(name: String, value: String)] {
+        [
+            (name: "service", value: service), (name: "method", value: method), (name: "endpoint", value: endpoint),
+            (name: "status", value: "\(status)"),
+        ]
+    }
+
+    fileprivate static func < (left: Metrics.Series, right: Metrics.Series) -> Bool {
+        (left.endpoint, left.method, left.status) < (right.endpoint, right.method, right.status)
     }
 }

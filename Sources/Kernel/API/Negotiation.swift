@@ -48,9 +48,3 @@ package struct VersionRefusal: Error {
     package let asked: String
     package let range: VersionRange
 }
-
-extension StringProtocol {
-    package func equalsIgnoringCase(_ other: some StringProtocol) -> Bool {
-        utf8.count == other.utf8.count && lowercased() == other.lowercased()
-    }
-}

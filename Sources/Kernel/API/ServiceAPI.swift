@@ -8,7 +8,7 @@ package protocol Authenticator: Sendable {
 }
 
 /// A service as the door knows it: its name, its way of speaking, and its endpoints.
-package struct ServiceAPI: Sendable {
+package final class ServiceAPI: Sendable {
     /// `identity`: also its path behind the gateway.
     package let name: String
     /// What the catalog calls it, where that isn't its name.
@@ -27,7 +27,7 @@ package struct ServiceAPI: Sendable {
     let router: Router<Int>
 
     /// An endpoint with its service inside.
-    package struct Entry: Sendable {
+    package final class Entry: Sendable {
         package let method: String
         package let path: String
         package let access: Access
@@ -36,7 +36,23 @@ package struct ServiceAPI: Sendable {
         package let body: Body
         package let since: Microversion?
         package let until: Microversion?
+        /// Its place among the service's endpoints.
+        let number: Int
         let respond: @Sendable (Exchange) async throws -> Reply
+
+        fileprivate init<Service>(_ endpoint: Endpoint<Service>, at path: String, number: Int, _ service: Service) {
+            let handle = endpoint.handle
+            self.path = path
+            self.number = number
+            method = endpoint.method
+            access = endpoint.access
+            summary = endpoint.summary
+            query = endpoint.query
+            body = endpoint.body
+            since = endpoint.since
+            until = endpoint.until
+            respond = { try await handle(Call(service: service, exchange: $0)) }
+        }
 
         func exists(at version: Microversion) -> Bool {
             if let since, version < since { return false }
@@ -66,11 +82,12 @@ package struct ServiceAPI: Sendable {
         var router = Router<Int>()
         for root in roots {
             router.add(root.method, root.path, entries.count)
-            entries.append(Entry(root, at: root.path, service))
+            entries.append(Entry(root, at: root.path, number: entries.count, service))
         }
         for endpoint in endpoints {
             for base in bases { router.add(endpoint.method, base + endpoint.path, entries.count) }
-            entries.append(Entry(endpoint, at: (bases.first ?? "") + endpoint.path, service))
+            let path = (bases.first ?? "") + endpoint.path
+            entries.append(Entry(endpoint, at: path, number: entries.count, service))
         }
         self.endpoints = entries
         self.router = router
@@ -80,15 +97,5 @@ package struct ServiceAPI: Sendable {
     package var rules: [Rule] {
         var seen: Set<String> = []
         return (endpoints.flatMap(\.access.rules) + innerRules).filter { seen.insert($0.name).inserted }
-    }
-}
-
-extension ServiceAPI.Entry {
-    fileprivate init<Service>(_ endpoint: Endpoint<Service>, at path: String, _ service: Service) {
-        let handle = endpoint.handle
-        self.init(
-            method: endpoint.method, path: path, access: endpoint.access, summary: endpoint.summary,
-            query: endpoint.query, body: endpoint.body, since: endpoint.since, until: endpoint.until,
-            respond: { try await handle(Call(service: service, exchange: $0)) })
     }
 }

@@ -1,3 +1,4 @@
+import Base
 import Glibc
 
 /// Reads the head of a request or a response, line by line, as its bytes come in.
@@ -180,9 +181,15 @@ struct HTTPHeadParser {
         var last = line.upperBound
         while first < last, HTTPSyntax.isBlank(bytes[first]) { first += 1 }
         while last > first, HTTPSyntax.isBlank(bytes[last - 1]) { last -= 1 }
-        for place in first..<last {
-            guard HTTPSyntax.isValue(bytes[place]) else { throw .malformed("A header's value has control characters.") }
+        guard isValue(bytes.extracting(first..<last)) else {
+            throw .malformed("A header's value has control characters.")
         }
         return HTTPHeaders.Field(name: name, value: first..<last)
+    }
+
+    private static func isValue(_ bytes: Span<UInt8>) -> Bool {
+        bytes.withUnsafeBufferPointer { bytes in
+            PlainBytes.areNoControls(UnsafeRawBufferPointer(bytes)) || bytes.allSatisfy(HTTPSyntax.isValue)
+        }
     }
 }

@@ -20,6 +20,9 @@ package struct HTTPHeaders: Sendable {
         fields = []
     }
 
+    /// What an answer's headers come to, so that they needn't grow and move.
+    private static let usual = (bytes: 256, fields: 6)
+
     /// - Parameter bytes: holds the fields, among other things.
     init(bytes: [UInt8], fields: [Field]) {
         self.bytes = bytes
@@ -52,6 +55,10 @@ package struct HTTPHeaders: Sendable {
 
     /// Line breaks and other control characters become blanks: a value never becomes a second header.
     package mutating func append(_ name: String, _ value: String) {
+        if fields.isEmpty {
+            bytes.reserveCapacity(HTTPHeaders.usual.bytes)
+            fields.reserveCapacity(HTTPHeaders.usual.fields)
+        }
         let nameStart = bytes.count
         bytes.append(text: name, replacing: UInt8(ascii: "-"), unless: HTTPSyntax.isToken)
         let valueStart = bytes.count
@@ -91,13 +98,20 @@ extension HTTPHeaders {
         bytes[Int(field.value.lowerBound)..<Int(field.value.upperBound)]
     }
 
-    func isNamed(_ field: Field, _ name: String) -> Bool { matches(field.name, name.utf8) }
+    func isNamed(_ field: Field, _ name: String) -> Bool { matches(field.name, name) }
 
-    private func matches(_ range: Range<UInt32>, _ text: some Collection<UInt8>) -> Bool {
+    private func matches(_ range: Range<UInt32>, _ text: String) -> Bool {
+        guard range.count == text.utf8.count else { return false }
+        var text = text
+        return text.withUTF8 { matches(range, $0) }
+    }
+
+    private func matches(_ range: Range<UInt32>, _ text: UnsafeBufferPointer<UInt8>) -> Bool {
         guard range.count == text.count else { return false }
         var place = Int(range.lowerBound)
         for byte in text {
-            guard HTTPSyntax.lowercase(bytes[place]) == HTTPSyntax.lowercase(byte) else { return false }
+            let other = bytes[place]
+            guard other == byte || HTTPSyntax.lowercase(other) == HTTPSyntax.lowercase(byte) else { return false }
             place += 1
         }
         return true
@@ -116,7 +130,7 @@ extension HTTPHeaders {
             var last = comma
             while first < last && HTTPSyntax.isBlank(bytes[first]) { first += 1 }
             while last > first && HTTPSyntax.isBlank(bytes[last - 1]) { last -= 1 }
-            if matches(UInt32(first)..<UInt32(last), item.utf8) { return true }
+            if matches(UInt32(first)..<UInt32(last), item) { return true }
             start = comma + 1
         }
         return false

@@ -28,6 +28,33 @@ package enum PercentCoding {
         return bytes(text, plusIsBlank: plusIsBlank).flatMap { String(validating: $0, as: UTF8.self) }
     }
 
+    /// The parts of a path between its slashes, decoded, without the empty ones; and the first that can't be decoded.
+    package static func segments(of path: String) -> (segments: [String], unreadable: String?) {
+        var path = path
+        return path.withUTF8 { bytes in
+            var segments: [String] = []
+            var unreadable: String?
+            segments.reserveCapacity(6)
+            var start = 0
+            while start < bytes.count {
+                var end = start
+                var isCoded = false
+                while end < bytes.count, bytes[end] != UInt8(ascii: "/") {
+                    if bytes[end] == UInt8(ascii: "%") { isCoded = true }
+                    end += 1
+                }
+                if end > start {
+                    let segment = String(decoding: UnsafeBufferPointer(rebasing: bytes[start..<end]), as: UTF8.self)
+                    let text = isCoded ? decode(segment[...]) : segment
+                    if text == nil, unreadable == nil { unreadable = segment }
+                    segments.append(text ?? segment)
+                }
+                start = end + 1
+            }
+            return (segments, unreadable)
+        }
+    }
+
     /// For a part of a path or of a query. `keeping` names reserved characters that stay as they are: "/" for a path.
     package static func encode(_ text: String, keeping: String = "") -> String {
         encode(text.utf8, keeping: keeping)

@@ -1,7 +1,8 @@
 package import Base
 
 /// Who is calling, as the token says: what rules are evaluated against, and what a service may know of its user.
-package struct Caller: Sendable {
+/// One for all requests of a token, which share it.
+package final class Caller: Sendable {
     /// A thing with the domain that its name is unique in.
     package struct Named: Sendable, Hashable {
         package var id: String
@@ -34,27 +35,37 @@ package struct Caller: Sendable {
         case signature
     }
 
-    package var user: Named
-    package var reach: Reach
-    package var roles: [String]
+    package let user: Named
+    package let reach: Reach
+    package let roles: [String]
     /// The roles of the service that passes the user's token on; empty when a user calls.
-    package var serviceRoles: [String]
-    package var expires: Moment
-    package var delegations: [Delegation] = []
+    package let serviceRoles: [String]
+    package let expires: Moment
+    package let delegations: [Delegation]
     /// The only requests that the token is good for; empty when it is good for all.
-    package var accessRules: [AccessRule] = []
+    package let accessRules: [AccessRule]
     /// The token itself, for calls to other services on the user's behalf. Never logged.
-    package var token: String
+    package let token: String
 
     package init(
-        user: Named, reach: Reach, roles: [String], serviceRoles: [String] = [], expires: Moment, token: String = ""
+        user: Named, reach: Reach, roles: [String], serviceRoles: [String] = [], expires: Moment,
+        delegations: [Delegation] = [], accessRules: [AccessRule] = [], token: String = ""
     ) {
         self.user = user
         self.reach = reach
         self.roles = roles
         self.serviceRoles = serviceRoles
         self.expires = expires
+        self.delegations = delegations
+        self.accessRules = accessRules
         self.token = token
+    }
+
+    /// The same user's call, passed on by a service that vouches for it.
+    package func vouched(by service: Caller) -> Caller {
+        Caller(
+            user: user, reach: reach, roles: roles, serviceRoles: service.roles, expires: expires,
+            delegations: delegations, accessRules: accessRules, token: token)
     }
 
     package var projectID: String? { if case .project(let project) = reach { project.id } else { nil } }
@@ -84,11 +95,5 @@ extension Caller {
         case "is_admin_project": "True"
         default: nil
         }
-    }
-}
-
-extension String {
-    func equalsIgnoringCase(_ other: String) -> Bool {
-        utf8.count == other.utf8.count && zip(utf8, other.utf8).allSatisfy { $0 | 0x20 == $1 | 0x20 }
     }
 }

@@ -1,3 +1,5 @@
+import Base
+
 /// A rule's expression in the language of operators' policy files.
 indirect enum Check: Sendable, Hashable {
     case always

@@ -10,7 +10,7 @@ import Workflow
 ///
 /// Handlers write down what is wanted; what takes long is carried out as workflows; volume nodes, elsewhere in the tree,
 /// hold the bytes.
-package struct BlockStorage: Sendable {
+package final class BlockStorage: Sendable {
     package let database: Database
     package let world: World
     let runner: WorkflowRunner

@@ -10,7 +10,7 @@ package import Workflow
 ///
 /// `compute-api` answers requests and writes down what is wanted; the conductor carries it out as workflows; the
 /// scheduler chooses hosts; compute nodes, elsewhere in the tree, make guests so.
-package struct Compute: Sendable {
+package final class Compute: Sendable {
     package let database: Database
     package let world: World
     let bus: any Bus

@@ -13,6 +13,11 @@ struct Extra: Sendable, Hashable {
     }
 
     init(_ text: String) throws(Failure) {
+        // Nearly all have none.
+        guard text != "{}" else {
+            members = JSON.Object()
+            return
+        }
         guard case .object(let object) = try JSONReader.read(text) else {
             throw .bug("Extra attributes are no object.")
         }

@@ -3,7 +3,7 @@ package import Base
 package import SQL
 
 /// Who is who, who may do what where, and where the services are: the Identity API, version 3.
-package struct Identity: Sendable {
+package final class Identity: Sendable {
     package let database: Database
     package let world: World
     let tokens: Tokens

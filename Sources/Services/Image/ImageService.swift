@@ -3,7 +3,7 @@ package import Base
 package import SQL
 
 /// What servers boot from: the Image API, version 2.
-package struct ImageService: Sendable {
+package final class ImageService: Sendable {
     package let database: Database
     package let world: World
     package let settings: ImageSettings

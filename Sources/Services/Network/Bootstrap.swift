@@ -26,10 +26,10 @@ extension Network {
             subnet["enable_dhcp"] = false
             try desk.make(.subnet, subnet)
             // Of one's own, as RFC 4193 wants it.
-            let own = world.chance.next()
+            let own = self.world.chance.next()
             let sixth = IPAddress(.v6, UInt128(0xFD) << 120 | UInt128(own & 0xFF_FFFF_FFFF) << 80)
-            try makePool(4, "10.128.0.0/12", 24, project, desk)
-            try makePool(6, "\(sixth)/48", 64, project, desk)
+            try self.makePool(4, "10.128.0.0/12", 24, project, desk)
+            try self.makePool(6, "\(sixth)/48", 64, project, desk)
         }
     }
 

@@ -6,7 +6,7 @@ package import SQL
 ///
 /// What a network, a port, a router is stands in a folder of its own as data; what the API does with things of all kinds
 /// stands in `Core`.
-package struct Network: Sendable {
+package final class Network: Sendable {
     package let database: Database
     package let world: World
     let settings: NetworkSettings

@@ -3,7 +3,7 @@ package import Base
 package import SQL
 
 /// What resources there are, who holds them and where more would fit: the Placement API, 1.0 to 1.39.
-package struct Placement: Sendable {
+package final class Placement: Sendable {
     package let database: Database
     package let world: World
 

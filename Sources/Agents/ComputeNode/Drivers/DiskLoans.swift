@@ -28,25 +28,24 @@ extension GuestsInFolders {
 
     package func borrow(_ loan: DiskLoan, for spec: GuestSpec) async throws(Failure) {
         let guest = try guestFolder(spec.id)
-        try await turns.take(spec.id) { () throws(Failure) in
-            // The record comes last: where there is one, everything is here.
-            guard try guest.record() == nil else { return }
-            try LocalFiles.make(guest.path)
-            let lender = Lender(loan: loan, keys: guest.loanFolder)
-            for name in loan.disks {
-                guard let place = guest.disks(of: spec)[name] else { continue }
-                let fresh = place + ".new"
-                try await lender.fetch(name, to: fresh, by: "compute-node")
-                if name == GuestFolder.rootName, case .image(let base, let format, _) = spec.root {
-                    // Here the image may lie somewhere else.
-                    let words = ["rebase", "-u", "-f", "qcow2", "-b", base, "-F", format.driver, fresh]
-                    try await Program("qemu-img", words).run(by: "compute-node")
-                }
-                try LocalFiles.move(fresh, to: place)
+        // Not in the guest's turn: whoever looks at the node's guests doesn't wait for what may take an hour. The record
+        // comes last; where there is one, everything is here, and until then nobody sees a guest.
+        guard try guest.record() == nil else { return }
+        try LocalFiles.make(guest.path)
+        let lender = Lender(loan: loan, keys: guest.loanFolder)
+        for name in loan.disks {
+            guard let place = guest.disks(of: spec)[name] else { continue }
+            let fresh = place + ".new"
+            try await lender.fetch(name, to: fresh, by: "compute-node")
+            if name == GuestFolder.rootName, case .image(let base, let format, _) = spec.root {
+                // Here the image may lie somewhere else.
+                let words = ["rebase", "-u", "-f", "qcow2", "-b", base, "-F", format.driver, fresh]
+                try await Program("qemu-img", words).run(by: "compute-node")
             }
-            try LocalFiles.removeAll(guest.loanFolder)
-            try guest.save(GuestFolder.Record(spec: spec, decided: .stopped))
+            try LocalFiles.move(fresh, to: place)
         }
+        try LocalFiles.removeAll(guest.loanFolder)
+        try guest.save(GuestFolder.Record(spec: spec, decided: .stopped))
     }
 
     private func lend(_ guest: GuestFolder, _ spec: GuestSpec, at address: String) async throws(Failure) -> DiskLoan {

@@ -36,6 +36,20 @@ struct GuestDisks {
         }
     }
 
+    /// Disks that are about to be written from elsewhere: as long as they have to be, and nothing on them.
+    func blank() async throws(Failure) {
+        if case .image(let path, let format, let sizeGB) = spec.root {
+            try await layOver(path, format, sizeGB, folder.root)
+        }
+        for (index, sizeGB) in spec.ephemeralGB.enumerated() {
+            try LocalFiles.create(folder.ephemeral(index), length: Int64(sizeGB) << 30)
+        }
+        if spec.swapMB > 0 { try LocalFiles.create(folder.swap, length: Int64(spec.swapMB) << 20) }
+        if let drive = spec.configDrive {
+            try await Program("cp", "--", drive, folder.configDrive).run(by: actor)
+        }
+    }
+
     private func ensure(_ path: String, _ make: (String) async throws(Failure) -> Void) async throws(Failure) {
         guard !Files.exists(path) else { return }
         let fresh = path + ".new"

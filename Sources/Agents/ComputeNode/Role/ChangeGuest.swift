@@ -10,7 +10,7 @@ import Trace
 
 /// What changes about a guest that is there already.
 extension ComputeNode {
-    private func wanted(_ server: String) async throws(Failure) -> ServerDescription {
+    func wanted(_ server: String) async throws(Failure) -> ServerDescription {
         try await bus.call(
             ComputeMessages.describe, ServerReference(server: server, host: host), deadline: .seconds(60))
     }

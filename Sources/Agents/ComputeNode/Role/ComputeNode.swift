@@ -116,6 +116,16 @@ package struct ComputeNode: Sendable {
             try await endLoan(reference.server)
             return Nothing()
         }
+        bus.serve(ComputeMessages.showGuest, on: host) { try await show($0.server) }
+        bus.serve(ComputeMessages.expectGuest, on: host) { try await expect($0) }
+        bus.serve(ComputeMessages.sendGuest, on: host) { order in
+            try await send(order)
+            return Nothing()
+        }
+        bus.serve(ComputeMessages.receiveGuest, on: host) { reference in
+            try await (hypervisor as? any LiveMoving)?.arrive(GuestID(reference.server))
+            return Nothing()
+        }
         bus.serve(ComputeMessages.settle, on: host) { reference in
             try await (hypervisor as? any DiskKeeping)?.settle(GuestID(reference.server))
             return Nothing()

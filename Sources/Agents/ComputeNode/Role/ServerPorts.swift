@@ -165,7 +165,7 @@ struct ServerPorts: Sendable {
     }
 
     /// How long the host's networks may take to be ready for a guest.
-    private static let patience: Duration = .seconds(60)
+    static let patience: Duration = .seconds(60)
 
     /// Waits until the wires are there: a guest that starts sooner asks for its address in vain.
     func connected(_ interfaces: [Interface], of server: String, _ token: String) async throws(Failure) {

@@ -1,4 +1,5 @@
-/// Writes JSON straight from values, with no tree in between.
+/// Writes JSON straight from values, with no tree in between, into memory of its own: an array would be asked before each
+/// of the many small pieces whether somebody shares it.
 ///
 ///     var json = JSONWriter()
 ///     json.object {
@@ -7,18 +8,24 @@
 ///     }
 ///     let bytes = json.finish()
 package struct JSONWriter: ~Copyable {
-    private var bytes: [UInt8]
+    private var bytes: UnsafeMutablePointer<UInt8>
+    private var count = 0
+    private var capacity: Int
     /// Whether a comma is due before what comes next.
     private var comma = false
 
     package init(capacity: Int = 512) {
-        bytes = []
-        bytes.reserveCapacity(capacity)
+        self.capacity = max(capacity, 64)
+        bytes = .allocate(capacity: self.capacity)
     }
 
-    package consuming func finish() -> [UInt8] { bytes }
+    deinit { bytes.deallocate() }
 
-    package consuming func finishText() -> String { String(decoding: bytes, as: UTF8.self) }
+    private var written: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(start: bytes, count: count) }
+
+    package consuming func finish() -> [UInt8] { Array(written) }
+
+    package consuming func finishText() -> String { String(decoding: written, as: UTF8.self) }
 
     // MARK: Structure
 
@@ -59,7 +66,7 @@ package struct JSONWriter: ~Copyable {
     package mutating func key(_ name: String) {
         separate()
         quote(name)
-        bytes.append(UInt8(ascii: ":"))
+        append(UInt8(ascii: ":"))
         comma = false
     }
 
@@ -141,13 +148,13 @@ package struct JSONWriter: ~Copyable {
 
     package mutating func value(_ value: some BinaryInteger) {
         separate()
-        bytes.append(contentsOf: String(value).utf8)
+        append(String(value))
     }
 
     package mutating func value(_ value: Double) {
         separate()
         guard value.isFinite else { return append("null") }
-        bytes.append(contentsOf: value.description.utf8)
+        append(value.description)
     }
 
     package mutating func null() {
@@ -176,43 +183,72 @@ package struct JSONWriter: ~Copyable {
         }
     }
 
-    /// A value that is JSON already.
+    /// A value that is JSON already, or members one after the other.
     package mutating func raw(_ json: [UInt8]) {
         separate()
-        bytes.append(contentsOf: json)
+        json.withUnsafeBufferPointer { append($0) }
     }
 
     // MARK: Bytes
 
     private mutating func open(_ byte: UInt8) {
         separate()
-        bytes.append(byte)
+        append(byte)
         comma = false
     }
 
     private mutating func close(_ byte: UInt8) {
-        bytes.append(byte)
+        append(byte)
         comma = true
     }
 
     private mutating func separate() {
-        if comma { bytes.append(UInt8(ascii: ",")) }
+        if comma { append(UInt8(ascii: ",")) }
         comma = true
     }
 
-    private mutating func append(_ text: StaticString) { text.withUTF8Buffer { bytes.append(contentsOf: $0) } }
-
     private mutating func quote(_ text: String) {
-        bytes.append(UInt8(ascii: "\""))
+        append(UInt8(ascii: "\""))
         var text = text
         text.withUTF8 { utf8 in
-            if utf8.allSatisfy({ $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }) {
-                bytes.append(contentsOf: utf8)
+            if PlainBytes.needNoEscape(UnsafeRawBufferPointer(utf8)) {
+                append(utf8)
             } else {
                 for byte in utf8 { escape(byte) }
             }
         }
-        bytes.append(UInt8(ascii: "\""))
+        append(UInt8(ascii: "\""))
+    }
+
+    private mutating func append(_ byte: UInt8) {
+        makeRoom(for: 1)
+        bytes[count] = byte
+        count += 1
+    }
+
+    private mutating func append(_ more: UnsafeBufferPointer<UInt8>) {
+        guard let start = more.baseAddress else { return }
+        makeRoom(for: more.count)
+        (bytes + count).update(from: start, count: more.count)
+        count += more.count
+    }
+
+    private mutating func append(_ text: StaticString) { text.withUTF8Buffer { append($0) } }
+
+    private mutating func append(_ text: String) {
+        var text = text
+        text.withUTF8 { append($0) }
+    }
+
+    private mutating func makeRoom(for more: Int) { if count + more > capacity { grow(by: more) } }
+
+    @inline(never)
+    private mutating func grow(by more: Int) {
+        let larger = max(capacity * 2, count + more)
+        let moved = UnsafeMutablePointer<UInt8>.allocate(capacity: larger)
+        moved.update(from: bytes, count: count)
+        bytes.deallocate()
+        (bytes, capacity) = (moved, larger)
     }
 
     private mutating func escape(_ byte: UInt8) {
@@ -224,8 +260,8 @@ package struct JSONWriter: ~Copyable {
         case 0x09: append("\\t")
         case 0..<0x20:
             append("\\u00")
-            bytes.append(contentsOf: Hex.text([byte]).utf8)
-        default: bytes.append(byte)
+            append(Hex.text([byte]))
+        default: append(byte)
         }
     }
 }

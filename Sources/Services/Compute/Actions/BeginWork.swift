@@ -82,17 +82,7 @@ extension ServerTools {
     /// is told again as long as it is silent, and does it once. The step's own limit ends this.
     func write(_ image: String, of id: ID<Server>, on host: String) async throws {
         let order = SnapshotOrder(server: id.text, image: image)
-        while true {
-            do throws(Failure) {
-                let report = try await reports.wait(
-                    for: image, limit: .seconds(60), clock: world.clock,
-                    after: { try await bus.cast(ComputeMessages.snapshot, on: host, order) }, ifSilent: .timedOut)
-                if let failure = report.failure { throw Failure.unavailable(failure) }
-                return
-            } catch  where error.kind == .timedOut {
-                try Task.checkCancellation()
-            }
-        }
+        try await tell(image) { try await bus.cast(ComputeMessages.snapshot, on: host, order) }
     }
 
     /// Brings the disks of a server that rests to another host, if it has any to bring. A large one takes long: the host is
@@ -102,13 +92,36 @@ extension ServerTools {
             ComputeMessages.lendDisks, on: source, ServerReference(server: id.text), deadline: .seconds(60))
         guard !lent.isNull else { return }
         let order = DiskOrder(server: id.text, loan: try DiskLoan(lent))
+        try await tell(DiskOrder.report(of: id.text)) {
+            try await bus.cast(ComputeMessages.borrowDisks, on: host, order)
+        }
+        try await endLoan(of: id, on: source)
+    }
+
+    /// Sends a running guest from one host to another, and comes back when it runs there.
+    func send(_ id: ID<Server>, from source: String, to host: String) async throws {
+        let reference = ServerReference(server: id.text)
+        let guest = try await bus.call(ComputeMessages.showGuest, on: source, reference, deadline: .seconds(60))
+        try await announcePorts(of: id, to: host)
+        let expected = try await bus.call(
+            ComputeMessages.expectGuest, on: host, GuestOrder(server: id.text, guest: guest), deadline: .seconds(300))
+        if !expected.isNull {
+            let order = SendOrder(server: id.text, landing: try Landing(expected))
+            try await tell(SendOrder.report(of: id.text)) {
+                try await bus.cast(ComputeMessages.sendGuest, on: source, order)
+            }
+        }
+        _ = try await bus.call(ComputeMessages.receiveGuest, on: host, reference, deadline: .seconds(60))
+    }
+
+    /// Tells a host again as long as it is silent, and waits for its report. The step's own limit ends this.
+    private func tell(_ report: String, _ cast: @escaping @Sendable () async throws -> Void) async throws {
         while true {
             do throws(Failure) {
-                let report = try await reports.wait(
-                    for: DiskOrder.report(of: id.text), limit: .seconds(60), clock: world.clock,
-                    after: { try await bus.cast(ComputeMessages.borrowDisks, on: host, order) }, ifSilent: .timedOut)
-                if let failure = report.failure { throw Failure.unavailable(failure) }
-                return try await endLoan(of: id, on: source)
+                let told = try await reports.wait(
+                    for: report, limit: .seconds(60), clock: world.clock, after: cast, ifSilent: .timedOut)
+                if let failure = told.failure { throw Failure.unavailable(failure) }
+                return
             } catch  where error.kind == .timedOut {
                 try Task.checkCancellation()
             }

@@ -10,6 +10,8 @@ struct PortDesk: Sendable {
 
     /// The mark of a port that was made for a server, and goes with it.
     static let mark = "made_for"
+    /// The mark of a port whose server is on its way to another host while it runs.
+    static let way = "migrating_to"
 
     func ports(of server: String, token: String) async throws(Failure) -> [JSON] {
         try await network.ask("GET", "/v2.0/ports?device_id=\(server)", token: token).json["ports"]?.array ?? []
@@ -83,9 +85,31 @@ extension ServerTools {
     /// The server's ports are bound to the host that it is on from now on.
     func movePorts(of id: ID<Server>, to host: String) async throws(Failure) {
         let token = try await tokens.serviceToken()
-        for port in try await ports.ports(of: id.text, token: token) where port["binding:host_id"]?.string != host {
-            _ = try await neighbours.network.ask(
-                "PUT", "/v2.0/ports/\(try port.text("id"))", ["port": ["binding:host_id": .string(host)]], token: token)
+        for port in try await ports.ports(of: id.text, token: token) {
+            var change = JSON.Object()
+            if port["binding:host_id"]?.string != host { change["binding:host_id"] = .string(host) }
+            if var profile = port["binding:profile"]?.object, profile[PortDesk.way] != nil {
+                profile[PortDesk.way] = nil
+                change["binding:profile"] = .object(profile)
+            }
+            try await set(change, of: port, token)
         }
+    }
+
+    /// Says to which host the server is on its way while it runs, or that it stays where it is.
+    func announcePorts(of id: ID<Server>, to host: String?) async throws(Failure) {
+        let token = try await tokens.serviceToken()
+        for port in try await ports.ports(of: id.text, token: token) {
+            var profile = port["binding:profile"]?.object ?? JSON.Object()
+            guard profile[PortDesk.way]?.string != host else { continue }
+            profile[PortDesk.way] = host.map { .string($0) }
+            try await set(JSON.Object([.init(name: "binding:profile", value: .object(profile))]), of: port, token)
+        }
+    }
+
+    private func set(_ change: JSON.Object, of port: JSON, _ token: String) async throws(Failure) {
+        guard !change.members.isEmpty else { return }
+        let path = "/v2.0/ports/\(try port.text("id"))"
+        _ = try await neighbours.network.ask("PUT", path, ["port": .object(change)], token: token)
     }
 }

@@ -49,7 +49,7 @@ enum MigrateServer: Workflow {
 
     static let steps: [Step<MigrateServer>] = [
         Step("choose a host", limit: .seconds(60), chooseHost, undo: giveBack),
-        Step("make it on the new host", limit: .seconds(1_200), make, undo: unmake),
+        Step("make it on the new host", limit: .seconds(7_200), make, undo: unmake),
         Step("let its ports follow", move, undo: moveBack),
         Step("clear the old host", limit: .seconds(600), clear),
         Step("release what was held for it", release),
@@ -70,13 +70,8 @@ enum MigrateServer: Workflow {
     private static func chooseHost(_ tools: ServerTools, _ state: inout State) async throws {
         let server = try await tools.server(state.server)
         try await tools.note(state.migration, .preMigrating)
-        let source = state.source
-        let hosts = try await tools.database.read { try $0.computeHosts("compute_host.name = \(source)") }
-        guard hosts.first?.hypervisor == "simulated" else {
-            throw Failure.invalid("No valid host was found. The server's disk cannot leave \(source).")
-        }
         let request = server.request(
-            zone: server.particulars.pinnedZone, host: state.wantedHost, avoid: [source], migration: state.uuid)
+            zone: server.particulars.pinnedZone, host: state.wantedHost, avoid: [state.source], migration: state.uuid)
         let choice = try await tools.bus.call(ComputeMessages.choose, request, deadline: .seconds(60))
         state.host = choice.host
         try await tools.change(state.server) { $0.particulars.headedFor = choice.host }
@@ -90,6 +85,12 @@ enum MigrateServer: Workflow {
 
     private static func make(_ tools: ServerTools, _ state: inout State) async throws {
         guard let host = state.host else { throw Failure.bug("A server moves to no host.") }
+        let source = state.source
+        let hosts = try await tools.database.read { try $0.computeHosts("compute_host.name = \(source)") }
+        // A simulated guest is made again; there is nothing of it to carry.
+        guard hosts.first?.hypervisor == "simulated" else {
+            return try await tools.send(state.server, from: source, to: host)
+        }
         _ = try await tools.build(state.server, on: host)
         if state.was == .paused { _ = try await tools.order(.pause, state.server, on: host) }
     }
@@ -97,6 +98,7 @@ enum MigrateServer: Workflow {
     private static func unmake(_ tools: ServerTools, _ state: inout State) async throws {
         guard let host = state.host else { return }
         try await tools.dismantle(state.server, on: host)
+        try await tools.announcePorts(of: state.server, to: nil)
     }
 
     private static func move(_ tools: ServerTools, _ state: inout State) async throws {

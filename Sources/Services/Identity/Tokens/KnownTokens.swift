@@ -1,6 +1,6 @@
 import Base
 
-/// Good tokens by their text, each some 2 KB. Those that nobody has shown for as long as thousands of others took to be
+/// Good tokens by their text, each some 3 KB. Those that nobody has shown for as long as thousands of others took to be
 /// seen are forgotten: the older half goes when the younger is full.
 struct KnownTokens: Sendable {
     private struct Half {
@@ -11,6 +11,16 @@ struct KnownTokens: Sendable {
         mutating func add(_ token: Token) {
             guard tokens.updateValue(token, forKey: token.text) == nil else { return }
             for person in token.people { textsOfUser[person, default: []].append(token.text) }
+        }
+
+        func token(of user: ID<User>, for target: TokenContent.Target) -> Token? {
+            for text in (textsOfUser[user] ?? []).suffix(KnownTokens.lastTokens).reversed() {
+                guard let token = tokens[text], token.content.user == user, token.content.target == target else {
+                    continue
+                }
+                if token.delegation == nil { return token }
+            }
+            return nil
         }
 
         mutating func forget(_ user: ID<User>, where isMeant: (Token) -> Bool) {
@@ -29,6 +39,9 @@ struct KnownTokens: Sendable {
         }
     }
 
+    /// Who logs in again and again does so for the same few things.
+    private static let lastTokens = 8
+
     private let limit: Int
     private var young = Half()
     private var old = Half()
@@ -40,6 +53,11 @@ struct KnownTokens: Sendable {
         guard let token = old.tokens[text] else { return nil }
         add(token)
         return token
+    }
+
+    /// One of a user's own tokens for a target: what it stands for is what another one would.
+    func token(of user: ID<User>, for target: TokenContent.Target) -> Token? {
+        young.token(of: user, for: target) ?? old.token(of: user, for: target)
     }
 
     mutating func add(_ token: Token) {

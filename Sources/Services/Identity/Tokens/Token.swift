@@ -1,9 +1,10 @@
 import Base
 import Policy
+import Synchronization
 
 /// Proof of who somebody is and what they may do somewhere, for a while. Nothing of it is stored: it carries the ids
-/// that it stands for, and the rest is looked up when it is issued or first seen.
-struct Token: Sendable {
+/// that it stands for, and the rest is looked up when it is issued or first seen. Whoever holds it shares it.
+final class Token: Sendable {
     /// The text that clients carry. It is a secret.
     let text: String
     let content: TokenContent
@@ -12,7 +13,35 @@ struct Token: Sendable {
     let passwordExpires: Moment?
     let reach: Reach
     let roles: [Role]
-    var delegation: Delegation?
+    let delegation: Delegation?
+    /// Whom a request with it comes from.
+    let caller: Caller
+    /// What is shown of it but for the catalog, once it was asked for.
+    let written = Mutex<[UInt8]?>(nil)
+
+    init(
+        text: String, content: TokenContent, user: Caller.Named, passwordExpires: Moment?, reach: Reach, roles: [Role],
+        delegation: Delegation? = nil
+    ) {
+        self.text = text
+        self.content = content
+        self.user = user
+        self.passwordExpires = passwordExpires
+        self.reach = reach
+        self.roles = roles
+        self.delegation = delegation
+        caller = Caller(
+            user: user, reach: reach.ofCaller, roles: roles.map(\.name), expires: content.expires,
+            delegations: Token.delegations(delegation, content), accessRules: delegation?.accessRules ?? [], token: text
+        )
+    }
+
+    /// Another token of the same user for the same target.
+    convenience init(_ text: String, _ content: TokenContent, like other: Token) {
+        self.init(
+            text: text, content: content, user: other.user, passwordExpires: other.passwordExpires, reach: other.reach,
+            roles: other.roles, delegation: other.delegation)
+    }
 
     enum Reach: Sendable {
         case unscoped
@@ -29,22 +58,25 @@ struct Token: Sendable {
     }
 }
 
-extension Token {
-    var caller: Caller {
-        let reach: Caller.Reach =
-            switch self.reach {
-            case .unscoped: .none
-            case .project(let project, _): .project(project)
-            case .domain(let id, let name): .domain(id: id, name: name)
-            case .system: .system
-            }
-        var caller = Caller(user: user, reach: reach, roles: roles.map(\.name), expires: content.expires, token: text)
-        caller.delegations = delegations
-        if case .applicationCredential(let credential) = delegation { caller.accessRules = credential.accessRules }
-        return caller
+extension Token.Reach {
+    fileprivate var ofCaller: Caller.Reach {
+        switch self {
+        case .unscoped: .none
+        case .project(let project, _): .project(project)
+        case .domain(let id, let name): .domain(id: id, name: name)
+        case .system: .system
+        }
     }
+}
 
-    private var delegations: [Caller.Delegation] {
+extension Token.Delegation {
+    fileprivate var accessRules: [AccessRule] {
+        if case .applicationCredential(let credential) = self { credential.accessRules } else { [] }
+    }
+}
+
+extension Token {
+    private static func delegations(_ delegation: Delegation?, _ content: TokenContent) -> [Caller.Delegation] {
         var delegations: [Caller.Delegation] = []
         switch delegation {
         case .trust(let trust): delegations.append(.trust(trust.id.text))

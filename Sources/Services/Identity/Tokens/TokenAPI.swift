@@ -3,6 +3,7 @@ import Base
 import HTTP
 import Policy
 import SQL
+import Synchronization
 
 extension Token {
     static let endpoints: [Endpoint<Identity>] = [
@@ -184,6 +185,17 @@ extension Token {
 
 extension Token {
     func write(to json: inout JSONWriter, catalog: Catalog?) {
+        let members = written.withLock { written in
+            let members = written ?? self.members()
+            written = members
+            return members
+        }
+        json.raw(members)
+        if isScoped { catalog?.write("catalog", to: &json, project: projectID, user: user.id) }
+    }
+
+    private func members() -> [UInt8] {
+        var json = JSONWriter()
         json.put("methods", content.methods.map(\.rawValue))
         json.object("user") { json in
             json.putNamed(user)
@@ -205,14 +217,14 @@ extension Token {
             json.put("is_domain", isDomain)
         }
         delegation?.write(to: &json)
-        guard isScoped else { return }
+        guard isScoped else { return json.finish() }
         json.array("roles", of: roles) { role, json in
             json.object {
                 $0.put("id", role.id)
                 $0.put("name", role.name)
             }
         }
-        catalog?.write("catalog", to: &json, project: projectID, user: user.id)
+        return json.finish()
     }
 }
 

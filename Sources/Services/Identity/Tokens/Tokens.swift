@@ -103,7 +103,10 @@ final class Tokens: Sendable {
         user: ID<User>, methods: [TokenMethod], grant: Grant, parent: TokenContent?
     ) async throws(Failure) -> Token {
         let own = Base64Mark.make(world.chance)
-        let (last, changes) = state.withLock { ($0.revocations.last(of: user), $0.changes) }
+        let (last, known, changes) = state.withLock { state in
+            let known = grant.delegation == nil ? state.known.token(of: user, for: grant.target) : nil
+            return (state.revocations.last(of: user), known, state.changes)
+        }
         let now = world.now
         // A token's date has whole seconds. One made in the second of a revocation would look revoked: it is dated later.
         var issued = Moment(seconds: now.seconds)
@@ -113,7 +116,10 @@ final class Tokens: Sendable {
             user: user, methods: methods, target: grant.target, delegation: grant.delegation, issued: issued,
             expires: grant.ends.map { min($0, ends) } ?? ends, auditIDs: parent.map { [own, $0.chain] } ?? [own])
         let text = seal.seal(content)
-        let token = try await database.read { try $0.token(text, content, at: now) }
+        let token =
+            if let known { Token(text, content, like: known) } else {
+                try await database.read { try $0.token(text, content, at: now) }
+            }
         remember(token, since: changes)
         return token
     }

@@ -21,14 +21,16 @@ extension Identity {
         let password = Password(hash: try await passwords.hash(new), user: user, isOwn: true, now: world.now, settings)
         try await database.write { tx in
             var user = try tx.user(id)
-            try tx.setPassword(password, of: &user, keeping: settings.passwordHistory)
-            try tokens.revoke(allOf: id, tx)
-            try tokens.forget(user: id, tx)
+            try tx.setPassword(password, of: &user, keeping: self.settings.passwordHistory)
+            try self.tokens.revoke(allOf: id, tx)
+            try self.tokens.forget(user: id, tx)
         }
     }
 
     private func refuseReuse(of new: String, by user: User, old: String) async throws(Failure) {
-        let recent = try await database.read { try $0.passwords(of: user.id, last: max(settings.passwordHistory, 1)) }
+        let recent = try await database.read {
+            try $0.passwords(of: user.id, last: max(self.settings.passwordHistory, 1))
+        }
         if let current = recent.first, current.isOwn, world.now < current.created + settings.minimumPasswordAge {
             throw .invalid("Cannot change password before minimum age is met.")
         }

@@ -70,13 +70,13 @@ extension ImageService {
     package func run(_ web: any Web, complain: @escaping @Sendable (Failure) -> Void) async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask {
-                await imports.run { order in
-                    do throws(Failure) { try await carryOut(order, web) } catch { complain(error) }
+                await self.imports.run { order in
+                    do throws(Failure) { try await self.carryOut(order, web) } catch { complain(error) }
                 }
             }
             group.addTask {
-                while (try? await world.clock.sleep(for: .seconds(60))) != nil {
-                    do throws(Failure) { try await settleOverdue() } catch { complain(error) }
+                while (try? await self.world.clock.sleep(for: .seconds(60))) != nil {
+                    do throws(Failure) { try await self.settleOverdue() } catch { complain(error) }
                 }
             }
         }
@@ -108,7 +108,7 @@ extension ImageService {
             { outcome async throws(Failure) in
                 guard case .admitted = outcome.verdict else { throw outcome.refusal }
                 return [intake.store.id]
-                    + (try await copy(
+                    + (try await self.copy(
                         key, outcome.digests.size, from: intake.store, to: order.stores.dropFirst(), order))
             },
             noting: { tx, outcome, stores in

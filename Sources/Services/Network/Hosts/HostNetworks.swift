@@ -31,7 +31,7 @@ extension HostNetwork {
     init(of host: String, _ tx: Transaction) throws(Failure) {
         self.init(networks: try Self.networks(tx), ports: [], groups: try Self.groups(tx), routers: [])
         let known = Set(networks.map(\.id))
-        ports = try Self.ports(tx).filter { known.contains($0.network) }
+        ports = try Self.ports(tx, seenFrom: host).filter { known.contains($0.network) }
         let members = Dictionary(
             ports.flatMap { port in port.groups.map { ($0, port.speaks) } }, uniquingKeysWith: { $0 + $1 })
         for index in groups.indices {
@@ -164,7 +164,11 @@ extension HostNetwork {
         }
     }
 
-    private static func ports(_ tx: Transaction) throws(Failure) -> [WirePort] {
+    private static let mover = "migrating_to"
+
+    /// - Parameter host: what is expected on that host counts as there, so that a guest that comes while it runs finds its
+    ///   wires ready.
+    private static func ports(_ tx: Transaction, seenFrom host: String) throws(Failure) -> [WirePort] {
         var fixed: [String: [WirePort.Fixed]] = [:]
         try tx.each("SELECT port_id, subnet_id, address FROM network_address ORDER BY place, address_key") { row in
             fixed[try row.text("port_id"), default: []].append(
@@ -177,7 +181,11 @@ extension HostNetwork {
         let policies = try Policies(tx)
         return try tx.rows("SELECT * FROM network_port ORDER BY id") { row in
             let id = try row.text("id")
-            var port = try WirePort(row, id: id, fixed: fixed[id] ?? [], groups: groups[id] ?? [])
+            let profile = try row.text("profile")
+            let way = profile.contains(mover) ? try JSONReader.read(Array(profile.utf8))[mover]?.string : nil
+            var port = try WirePort(
+                row, at: way == host ? host : try row.text("host_id"), id: id, fixed: fixed[id] ?? [],
+                groups: groups[id] ?? [])
             policies.apply(try row.optionalText("qos_policy_id"), to: &port)
             return port
         }
@@ -300,10 +308,13 @@ extension WireSubnet {
 }
 
 extension WirePort {
-    fileprivate init(_ row: borrowing Row, id: String, fixed: [Fixed], groups: [String]) throws(Failure) {
+    fileprivate init(
+        _ row: borrowing Row, at place: String, id: String, fixed: [Fixed], groups: [String]
+    ) throws(Failure) {
         self.init(
             id: id, network: try row.text("network_id"), mac: try row.text("mac_address"), fixed: fixed,
-            device: try row.text("device_id"), owner: try row.text("device_owner"), host: try row.text("host_id"),
+            device: try row.text("device_id"), owner: try row.text("device_owner"),
+            host: place,
             isUp: try row.bool("admin_state_up"), isFiltered: try row.bool("port_security_enabled"), groups: groups,
             pairs: try row.json("allowed_address_pairs").map(Pair.init),
             options: try row.json("extra_dhcp_opts").map(Option.init),

@@ -54,8 +54,8 @@ extension Network {
                 while (try? await world.clock.sleep(for: ServerNews.pace)) != nil { hasNews.yield() }
             }
             group.addTask {
-                for await _ in news {
-                    do throws(Failure) { try await deliver(to: compute, tokens) } catch {
+                for await _ in self.news {
+                    do throws(Failure) { try await self.deliver(to: compute, tokens) } catch {
                         if !Task.isCancelled { complain(error) }
                     }
                 }
