@@ -208,6 +208,28 @@ final class TestClock: Clock {
         #expect(try await onlyRun().direction == .undone)
     }
 
+    @Test func thatAWaitCannotBeWrittenDownIsNoFailure() async throws {
+        things.isOpen.withLock { $0 = false }
+        let runner = runner()
+        try await start(runner)
+        try await runner.settle()
+        try await database.write { tx in
+            try tx.run(
+                "CREATE TRIGGER full BEFORE UPDATE OF state ON workflow_run BEGIN SELECT RAISE(FAIL, 'full'); END")
+        }
+        clock.pass(.seconds(1))
+        try await runner.settle()
+        try await database.write { try $0.run("DROP TRIGGER full") }
+        #expect(things.all == ["hole", "ground", "first"])
+        #expect(try await onlyRun().direction == .forward)
+
+        things.isOpen.withLock { $0 = true }
+        clock.pass(.seconds(61))
+        try await runner.settle()
+        #expect(things.all == built)
+        #expect(try await onlyRun().direction == .done)
+    }
+
     @Test func aCancelledRunUndoesWhatItDid() async throws {
         things.isOpen.withLock { $0 = false }
         let runner = runner()
