@@ -227,7 +227,7 @@ struct QEMULongTests {
                 try await leave(spec)
                 #expect(try GuestProcess.all(with: "--pidfile", process).isEmpty)
             }
-            #expect(try await rig.traces(of: spec.id).isEmpty)
+            #expect(try rig.traces(of: spec.id).isEmpty)
         }
     }
 

@@ -8,16 +8,30 @@ package struct Microversion: Hashable, Comparable, Sendable, ExpressibleByString
         self.minor = minor
     }
 
-    package init?(_ text: some StringProtocol) {
-        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
-        guard parts.count == 2, let major = Int(parts[0]), let minor = Int(parts[1]), major >= 0, minor >= 0,
-            parts.allSatisfy({ $0.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) } })
-        else { return nil }
+    package init?(_ text: some StringProtocol) { self.init(digits: text.utf8) }
+
+    /// Two numbers with a point between them: no version has more than nine digits.
+    private init?(digits bytes: some Sequence<UInt8>) {
+        var (major, minor) = (0, 0)
+        var (count, isMinor) = (0, false)
+        for byte in bytes {
+            switch byte {
+            case UInt8(ascii: ".") where !isMinor && count > 0: (count, isMinor) = (0, true)
+            case UInt8(ascii: "0")...UInt8(ascii: "9") where count < 9:
+                let digit = Int(byte - UInt8(ascii: "0"))
+                if isMinor { minor = minor * 10 + digit } else { major = major * 10 + digit }
+                count += 1
+            default: return nil
+            }
+        }
+        guard isMinor, count > 0 else { return nil }
         self.init(major, minor)
     }
 
-    package init(stringLiteral text: String) {
-        guard let version = Microversion(text) else { preconditionFailure("\(text) is no version") }
+    package init(stringLiteral text: StaticString) {
+        guard let version = text.withUTF8Buffer({ Microversion(digits: $0) }) else {
+            preconditionFailure("\(text) is no version")
+        }
         self = version
     }
 

@@ -25,7 +25,7 @@ extension VersionRange {
         // One header may speak to several services: "compute 2.1, placement 1.39".
         for part in (headers["openstack-api-version"] ?? "").split(separator: ",") {
             let words = part.split(separator: " ")
-            if words.count == 2, words[0].equalsIgnoringCase(headerName) { return String(words[1]) }
+            if words.count == 2, String(words[0]).equalsIgnoringCase(headerName) { return String(words[1]) }
         }
         return olderHeader.flatMap { headers[$0] }
     }

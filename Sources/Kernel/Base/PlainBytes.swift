@@ -19,6 +19,10 @@ package enum PlainBytes {
             { $0 >= 0x20 && $0 != 0x7F })
     }
 
+    package static func areASCII(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        areAll(bytes, words: { $0 & highs == 0 }, { $0 < 0x80 })
+    }
+
     @inline(__always)
     private static func areAll(
         _ bytes: UnsafeRawBufferPointer, words isPlain: (UInt64) -> Bool, _ isPlainByte: (UInt8) -> Bool

@@ -9,9 +9,9 @@ extension String {
     }
 }
 
-extension StringProtocol {
+extension String {
     /// The same but for the case of ASCII's letters.
-    package func equalsIgnoringCase(_ other: some StringProtocol) -> Bool {
+    package func equalsIgnoringCase(_ other: String) -> Bool {
         guard utf8.count == other.utf8.count else { return false }
         return self == other || zip(utf8, other.utf8).allSatisfy { $0.asciiLowercased == $1.asciiLowercased }
     }

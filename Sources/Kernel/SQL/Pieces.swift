@@ -30,20 +30,26 @@ extension SQL {
 
     /// `INSERT INTO table (…) VALUES (…)`, each value beside its column.
     package static func insert(into table: StaticString, _ values: KeyValuePairs<StaticString, any Bindable>) -> SQL {
-        var text = "INSERT INTO \(table) ("
-        var places = ") VALUES ("
-        var bound: [Value] = []
-        bound.reserveCapacity(values.count)
-        for (column, value) in values {
-            if !bound.isEmpty {
-                text += ", "
-                places += ", "
+        let length = values.reduce(table.utf8CodeUnitCount + 32) { $0 + $1.key.utf8CodeUnitCount + 5 }
+        let text = String(unsafeUninitializedCapacity: length) { buffer in
+            var end = 0
+            func add(_ piece: StaticString) {
+                piece.withUTF8Buffer {
+                    end += UnsafeMutableBufferPointer(rebasing: buffer[end...]).update(from: $0).index
+                }
             }
-            text += column.description
-            places += "?"
-            bound.append(value.bound)
+            add("INSERT INTO ")
+            add(table)
+            for (place, value) in values.enumerated() {
+                add(place == 0 ? " (" : ", ")
+                add(value.key)
+            }
+            add(") VALUES (")
+            for place in values.indices { add(place == 0 ? "?" : ", ?") }
+            add(")")
+            return end
         }
-        return SQL(text: text + places + ")", values: bound)
+        return SQL(text: text, values: values.map { $0.value.bound })
     }
 
     /// `a = ?, b = ?` for `UPDATE … SET`, each value beside its column.

@@ -14,16 +14,20 @@ package struct JSONReader: ~Copyable {
     private var place = 0
 
     package static func read(_ bytes: [UInt8], limits: Limits = Limits()) throws(Failure) -> JSON {
-        guard bytes.count <= limits.bytes else { throw Failure(.tooLarge, "The JSON document is too large.") }
-        let result = bytes.withUnsafeBufferPointer { buffer -> Result<JSON, Failure> in
-            var reader = JSONReader(buffer, limits)
-            do throws(Failure) { return .success(try reader.document()) } catch { return .failure(error) }
-        }
-        return try result.get()
+        try bytes.withUnsafeBufferPointer { buffer in read(buffer, limits) }.get()
     }
 
     package static func read(_ text: String, limits: Limits = Limits()) throws(Failure) -> JSON {
-        try read(Array(text.utf8), limits: limits)
+        var text = text
+        return try text.withUTF8 { buffer in JSONReader.read(buffer, limits) }.get()
+    }
+
+    private static func read(_ bytes: UnsafeBufferPointer<UInt8>, _ limits: Limits) -> Result<JSON, Failure> {
+        guard bytes.count <= limits.bytes else {
+            return .failure(Failure(.tooLarge, "The JSON document is too large."))
+        }
+        var reader = JSONReader(bytes, limits)
+        do throws(Failure) { return .success(try reader.document()) } catch { return .failure(error) }
     }
 
     private init(_ bytes: UnsafeBufferPointer<UInt8>, _ limits: Limits) {
@@ -157,7 +161,9 @@ package struct JSONReader: ~Copyable {
             let byte = bytes[place]
             place += 1
             switch byte {
-            case UInt8(ascii: "\""): return try checked(text)
+            case UInt8(ascii: "\""):
+                guard let text = String(validating: text, as: UTF8.self) else { throw notUTF8 }
+                return text
             case UInt8(ascii: "\\"): try escape(into: &text)
             case 0..<0x20: throw malformed("a control character stands in a string")
             default: text.append(byte)
@@ -207,10 +213,14 @@ package struct JSONReader: ~Copyable {
         return value
     }
 
-    private func checked(_ utf8: some Sequence<UInt8>) throws(Failure) -> String {
-        guard let text = String(validating: utf8, as: UTF8.self) else { throw malformed("a string is not valid UTF-8") }
+    private func checked(_ utf8: UnsafeBufferPointer<UInt8>) throws(Failure) -> String {
+        // Nearly all is ASCII, which is valid without a closer look.
+        if PlainBytes.areASCII(UnsafeRawBufferPointer(utf8)) { return String(decoding: utf8, as: UTF8.self) }
+        guard let text = String(validating: utf8, as: UTF8.self) else { throw notUTF8 }
         return text
     }
+
+    private var notUTF8: Failure { malformed("a string is not valid UTF-8") }
 
     // MARK: Bytes
 
