@@ -30,6 +30,19 @@ import Testing
         #expect(await change(ann?.string ?? "", home, from: "longer1", to: "letters2") == 204)
     }
 
+    /// What isn't kept isn't taken.
+    @Test func aUserOfAnUnknownProviderIsRefused() async throws {
+        let home = try await Household()
+        let link: JSON = ["idp_id": "elsewhere", "protocols": []]
+        let made = await home.send("POST", "/users", ["user": ["name": "ann", "federated": [link]]])
+        #expect(made.status == 400)
+        #expect(made["error"]?["message"]?.string?.contains("elsewhere") == true)
+        let ann = await home.makeUser("ann")
+        #expect(await home.send("PATCH", "/users/\(ann)", ["user": ["federated": [link]]]).status == 400)
+        #expect(await home.send("PATCH", "/users/\(ann)", ["user": ["federated": "elsewhere"]]).status == 400)
+        #expect(await home.send("PATCH", "/users/\(ann)", ["user": ["federated": []]]).status == 200)
+    }
+
     @Test func aLockedPasswordStays() async throws {
         let home = try await Household()
         let ann = await home.makeUser("ann", options(["lock_password": true]))

@@ -28,15 +28,26 @@ extension User {
     ]
 
     init(_ body: JSON.Object, id: ID<User>, domain: ID<Domain>) throws(Failure) {
+        try User.refuseStrangers(body)
         self.init(
             id: id, name: try body.required("name").trimmed, domain: domain, isEnabled: body.boolean("enabled") ?? true,
             defaultProject: body.id("default_project_id"), options: Options(body),
             extra: Extra(of: body, except: User.known), passwordExpires: nil, failures: 0, failed: nil)
     }
 
+    /// Who is known to another provider of identities has to name one that is known here, and so far there are none.
+    private static func refuseStrangers(_ body: JSON.Object) throws(Failure) {
+        guard let federated = body["federated"] else { return }
+        guard let links = federated.array else { throw .field("federated", "must be a list") }
+        guard let first = links.first else { return }
+        guard let provider = first["idp_id"]?.string else { throw .field("federated[0].idp_id", "is required") }
+        throw .invalid("Could not find Identity Provider: \(provider).")
+    }
+
     mutating func change(_ body: JSON.Object) throws(Failure) {
         if let given = body.text("domain_id"), given != domain.text { throw .invalid("Cannot change Domain ID.") }
         if let given = body.text("id"), given != id.text { throw .invalid("Cannot change user ID.") }
+        try User.refuseStrangers(body)
         if let name = body.text("name") { self.name = name.trimmed }
         if let enabled = body.boolean("enabled") { isEnabled = enabled }
         if body.has("default_project_id") { defaultProject = body.id("default_project_id") }
