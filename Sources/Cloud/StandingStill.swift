@@ -21,7 +21,7 @@ struct StandingStill {
         for pid in processes {
             kill(pid, SIGSTOP)
             // Between the look and the signal it may have ended, and its number may be another's.
-            if !StandingStill.uses(pid, folders) { kill(pid, SIGCONT) }
+            if (try? StandingStill.uses(pid, folders)) == false { kill(pid, SIGCONT) }
         }
     }
 
@@ -76,14 +76,19 @@ struct StandingStill {
                 String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
             }
             guard let pid = pid_t(name), pid != getpid(), program(of: pid) != own else { continue }
-            if uses(pid, folders) { found.append(pid) }
+            if try uses(pid, folders) { found.append(pid) }
         }
         return found.sorted()
     }
 
-    private static func uses(_ pid: pid_t, _ folders: [String]) -> Bool {
+    private static func uses(_ pid: pid_t, _ folders: [String]) throws(Failure) -> Bool {
         // Another user's process, or one that has gone: not one of ours.
-        guard let open = opendir("/proc/\(pid)/fd") else { return false }
+        guard let open = opendir("/proc/\(pid)/fd") else {
+            guard errno != EMFILE, errno != ENFILE else {
+                throw .unavailable("Too many files are open to see who uses the disks.")
+            }
+            return false
+        }
         defer { closedir(open) }
         while let entry = readdir(open) {
             let number = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
