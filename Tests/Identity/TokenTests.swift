@@ -78,6 +78,23 @@ import Testing
         #expect(await !home.works(ann.token))
     }
 
+    /// Also in the token of the next login, which takes what it can from the last one.
+    @Test func aRoleThatIsGivenOrTakenCountsAtTheNextLogin() async {
+        let ann = await home.makeMember("ann")
+        func roles() async -> Int {
+            let issued = await home.authenticate(
+                Household.password("ann", "pass"), Household.onProject(ann.project))
+            return issued["token"]?["roles"]?.array?.count ?? 0
+        }
+        let before = await roles()
+        #expect(before > 0)
+        #expect(await roles() == before)
+        await home.grant("admin", to: ann.user, on: ann.project)
+        #expect(await roles() > before)
+        await home.revoke("admin", from: ann.user, on: ann.project)
+        #expect(await roles() == before)
+    }
+
     @Test func anotherScopeKeepsTheEndAndTheChain() async {
         let ann = await home.makeMember("ann")
         let first = await home.show(ann.token)["token"]
