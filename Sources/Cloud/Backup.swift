@@ -171,22 +171,14 @@ enum FolderTree {
 
     /// - Returns: paths below `root`, the folder's own name first.
     static func files(in root: String, _ name: String) throws(Failure) -> [String] {
-        guard let folder = opendir("\(root)/\(name)") else {
-            if errno == ENOENT || errno == ENOTDIR { return [] }
-            throw .unavailable("Cannot read \(root)/\(name): \(String(cString: strerror(errno))).")
-        }
-        defer { closedir(folder) }
         var found: [String] = []
-        while let entry = readdir(folder) {
-            let child = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            guard child != ".", child != "..", child != "pid", !passing.contains(where: child.hasSuffix) else {
-                continue
-            }
-            switch Int(entry.pointee.d_type) {
-            case Int(DT_DIR): found += try files(in: root, "\(name)/\(child)")
-            case Int(DT_REG): found.append("\(name)/\(child)")
+        for child in try Files.names(in: "\(root)/\(name)") ?? [] {
+            guard child != "pid", !passing.contains(where: child.hasSuffix) else { continue }
+            var facts = stat()
+            guard lstat("\(root)/\(name)/\(child)", &facts) == 0 else { continue }
+            switch facts.st_mode & S_IFMT {
+            case S_IFDIR: found += try files(in: root, "\(name)/\(child)")
+            case S_IFREG: found.append("\(name)/\(child)")
             default: break
             }
         }

@@ -23,19 +23,7 @@ struct PolicyFiles: Sendable {
     }
 
     private func files() throws(Failure) -> [String] {
-        guard let directory = opendir(folder) else {
-            if errno == ENOENT { return [] }
-            throw .unavailable("Cannot read \(folder): \(String(cString: strerror(errno))).")
-        }
-        defer { closedir(directory) }
-        var names: [String] = []
-        while let entry = readdir(directory) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if !name.hasPrefix(".") { names.append(name) }
-        }
-        return names.sorted()
+        try (Files.names(in: folder) ?? []).filter { !$0.hasPrefix(".") }.sorted()
     }
 
     private func checks(in path: String, for service: ServiceAPI) throws(Failure) -> [String: String] {

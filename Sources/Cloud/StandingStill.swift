@@ -67,14 +67,10 @@ struct StandingStill {
 
     /// What runs guests, or serves their disks; never this process, nor the cloud's own.
     static func users(of folders: [String]) throws(Failure) -> [pid_t] {
-        guard let all = opendir("/proc") else { throw .unavailable("Cannot read /proc.") }
-        defer { closedir(all) }
+        guard let all = try Files.names(in: "/proc") else { throw .unavailable("Cannot read /proc.") }
         var found: [pid_t] = []
         let own = program(of: getpid())
-        while let entry = readdir(all) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
+        for name in all {
             guard let pid = pid_t(name), pid != getpid(), program(of: pid) != own else { continue }
             if try uses(pid, folders) { found.append(pid) }
         }
@@ -83,21 +79,12 @@ struct StandingStill {
 
     private static func uses(_ pid: pid_t, _ folders: [String]) throws(Failure) -> Bool {
         // Another user's process, or one that has gone: not one of ours.
-        guard let open = opendir("/proc/\(pid)/fd") else {
-            guard errno != EMFILE, errno != ENFILE else {
-                throw .unavailable("Too many files are open to see who uses the disks.")
-            }
-            return false
+        let open = "/proc/\(pid)/fd"
+        guard access(open, R_OK | X_OK) == 0, let numbers = try Files.names(in: open) else { return false }
+        return numbers.contains { number in
+            let path = target(of: "\(open)/\(number)")
+            return folders.contains(where: path.hasPrefix)
         }
-        defer { closedir(open) }
-        while let entry = readdir(open) {
-            let number = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            let path = target(of: "/proc/\(pid)/fd/\(number)")
-            if folders.contains(where: path.hasPrefix) { return true }
-        }
-        return false
     }
 
     private static func program(of pid: pid_t) -> String { target(of: "/proc/\(pid)/exe") }

@@ -18,7 +18,7 @@ extension String {
 }
 
 extension UInt8 {
-    fileprivate var asciiLowercased: UInt8 {
+    @inlinable package var asciiLowercased: UInt8 {
         (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(self) ? self | 0x20 : self
     }
 }

@@ -1,3 +1,5 @@
+import Base
+
 /// The headers of a message, in their order. Names compare without regard to case.
 ///
 /// They stay the bytes that came in; text is made of a value when somebody asks for it.
@@ -111,7 +113,7 @@ extension HTTPHeaders {
         var place = Int(range.lowerBound)
         for byte in text {
             let other = bytes[place]
-            guard other == byte || HTTPSyntax.lowercase(other) == HTTPSyntax.lowercase(byte) else { return false }
+            guard other == byte || other.asciiLowercased == byte.asciiLowercased else { return false }
             place += 1
         }
         return true

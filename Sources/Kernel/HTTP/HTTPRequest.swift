@@ -1,3 +1,4 @@
+import Base
 package import IO
 
 /// A request: what a server hands to its handler, and what a client sends.
@@ -101,7 +102,7 @@ extension HTTPRequest {
         let schemes = ["http://", "https://"]
         for scheme in schemes where target.count > scheme.utf8.count {
             let start = target.lowerBound + scheme.utf8.count
-            if bytes[target.lowerBound..<start].elementsEqual(scheme.utf8, by: { HTTPSyntax.lowercase($0) == $1 }) {
+            if bytes[target.lowerBound..<start].elementsEqual(scheme.utf8, by: { $0.asciiLowercased == $1 }) {
                 return start
             }
         }

@@ -60,10 +60,6 @@ enum HTTPSyntax {
 
     static func isBlank(_ byte: UInt8) -> Bool { byte == blank || byte == tab }
 
-    static func lowercase(_ byte: UInt8) -> UInt8 {
-        (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte | 0x20 : byte
-    }
-
     /// A decimal number of at most 18 digits, and nothing else.
     static func number(_ digits: some Collection<UInt8>) -> Int? {
         guard (1...18).contains(digits.count) else { return nil }

@@ -5,19 +5,7 @@ import Glibc
 enum LocalFiles {
     /// Nothing in a folder that isn't there.
     static func names(in path: String) throws(Failure) -> [String] {
-        guard let folder = opendir(path) else {
-            guard errno == ENOENT else { throw failure("read", path) }
-            return []
-        }
-        defer { closedir(folder) }
-        var names: [String] = []
-        while let entry = readdir(folder) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-                pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if name != "." && name != ".." { names.append(name) }
-        }
-        return names
+        try Files.names(in: path) ?? []
     }
 
     static func make(_ path: String) throws(Failure) {
