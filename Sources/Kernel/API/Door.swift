@@ -15,7 +15,7 @@ package struct Door: Sendable {
     /// The port behind which all services stand, told apart by path.
     private let gateway: Int?
     private let origins: CrossOrigin
-    private let metrics = Metrics()
+    private let metrics: Metrics
     private let signposts = Signposts()
     private let gauges: @Sendable () async -> [Metrics.Gauge]
     private let audit: @Sendable (Passage) -> Void
@@ -40,6 +40,7 @@ package struct Door: Sendable {
             rooms.append(Room(service, policy))
         }
         self.rooms = rooms
+        metrics = Metrics(services)
         self.gateway = gateway
         self.authenticator = authenticator
         self.world = world
@@ -113,7 +114,7 @@ package struct Door: Sendable {
 
     private func passage(of request: HTTPRequest, to service: ServiceAPI) -> Passage {
         Passage(
-            service: service.name, method: request.method, path: request.path, address: request.peer,
+            api: service, method: request.method, path: request.path, address: request.peer,
             requestID: Door.requestID(request, world), begun: world.now, isFirst: Tracing.current == nil)
     }
 

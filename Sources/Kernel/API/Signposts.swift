@@ -24,12 +24,15 @@ final class Signposts: Sendable {
             port = request.local?.port
             path = request.path
         }
+
+        /// There are a few of each path at most.
+        func hash(into hasher: inout Hasher) { hasher.combine(path) }
     }
 
     private let known = Mutex<[Place: Signpost]>([:])
 
     /// Clients could make up any number of names for this machine.
-    private static let most = 256
+    private static let most = 64
 
     func find(for request: HTTPRequest) -> Signpost? {
         guard request.method == "GET", request.query == nil else { return nil }
