@@ -46,7 +46,7 @@ conformance: ## the real clients and suites (SUITE=identity|federation|image|com
 
 simulate: ## a cloud's life under seeded faults: SEEDS=1000 histories, or SEED=n to see one again, line by line
 	@Scripts/install build
-	@swift build --product simulate -j $$(Scripts/jobs debug)
+	@Scripts/release simulate
 	@Scripts/simulate $(if $(SEED),--seed $(SEED),$(if $(RECORD),--record) $(SEEDS))
 
 fmt: ## write every file the one way
