@@ -14,7 +14,7 @@ on_guest() {
 
 # The guest's ssh comes up some seconds after its address does.
 reach() {
-    local limit=$((SECONDS + $1)) address=$2
+    local limit=$((SECONDS + $1 * PATIENCE)) address=$2
     until on_guest "$address" true 2>"$complaint"; do
         [ $SECONDS -lt $limit ] || failed "nobody answers at $address"
         sleep 1
@@ -311,7 +311,7 @@ nothing_is_left_over() {
         exit 1
     fi
     # What the network's agent made goes a moment after what it was for; the way out's own devices go with the cloud.
-    local limit=$((SECONDS + 20))
+    local limit=$((SECONDS + 20 * PATIENCE))
     until ! grep -qs '^tap' <(ls /sys/class/net) && ! compgen -G '/run/netns/q*' >/dev/null; do
         [ $SECONDS -lt $limit ] || { echo "# left: $(ls /sys/class/net /run/netns | tr '\n' ' ')"; exit 1; }
         sleep 0.5

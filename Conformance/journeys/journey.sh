@@ -12,6 +12,8 @@
 #   is_gone_within S WORDS… asks again until the thing is not there
 set -u -o pipefail
 SCRATCH=${SCRATCH:-$(mktemp -d)}
+# Limits are those of a machine with nothing else to do. Waiting longer costs nothing but when something is wrong.
+PATIENCE=${PATIENCE:-3}
 answer=$SCRATCH/out
 complaint=$SCRATCH/err
 
@@ -62,7 +64,7 @@ refused() {
 gone() { refused 'No .* (found|exists|with a name or ID)|not found|404|could not find' -- "$@"; }
 
 becomes() {
-    local limit=$((SECONDS + $1)) name=$2 value=$3
+    local limit=$((SECONDS + $1 * PATIENCE)) name=$2 value=$3
     shift 3
     while ask "$@" && [ "$(field "$name")" != "$value" ]; do
         case $(field "$name") in ERROR | error | killed)
@@ -76,7 +78,7 @@ becomes() {
 }
 
 is_gone_within() {
-    local limit=$((SECONDS + $1))
+    local limit=$((SECONDS + $1 * PATIENCE))
     shift
     while openstack_words "$@"; do
         [ $SECONDS -lt $limit ] || { echo "# still there: openstack $*"; exit 1; }
@@ -87,7 +89,7 @@ is_gone_within() {
 
 # What a guest has said on its console, until it says this.
 console_says() {
-    local limit=$((SECONDS + $1)) server=$2 words=$3
+    local limit=$((SECONDS + $1 * PATIENCE)) server=$2 words=$3
     while os console log show "$server" && ! grep -qE -- "$words" "$answer"; do
         [ $SECONDS -lt $limit ] || { echo "# the console of $server never said '$words' but"; tail -5 "$answer" | sed 's/^/#   /'; exit 1; }
         sleep 0.5

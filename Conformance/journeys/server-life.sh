@@ -15,7 +15,7 @@ inside() {
 
 # The guest's ssh comes up some seconds after its address does.
 reach() {
-    local limit=$((SECONDS + $1))
+    local limit=$((SECONDS + $1 * PATIENCE))
     until inside true 2>"$complaint"; do
         [ $SECONDS -lt $limit ] || failed "nobody answers at $(there)"
         sleep 1
@@ -142,7 +142,7 @@ what_is_plugged_in_comes_and_goes() {
     os port create --network home spare
     os server add port life spare
     becomes 30 status ACTIVE port show spare
-    local limit=$((SECONDS + 30))
+    local limit=$((SECONDS + 30 * PATIENCE))
     until [ "$(inside 'ls /sys/class/net | grep -c ^eth')" = 2 ]; do
         [ $SECONDS -lt $limit ] || { echo "# the guest has no second interface"; exit 1; }
         sleep 0.5
