@@ -26,6 +26,8 @@ enum Dialect: Sendable {
     /// The collation differs between MariaDB and MySQL: both have one that compares bytes and pads nothing.
     case mysql(collation: String)
 
+    var isSQLite: Bool { if case .sqlite = self { true } else { false } }
+
     /// The text with this engine's words for what stands in braces. Done once for each prepared statement.
     func words(for text: String) -> String {
         let whole = options.isEmpty || !text.isTableCreation ? text : text + options
