@@ -143,9 +143,7 @@ import Trace
         var settings = CloudSettings(data: DataDirectory(folder))
         settings.roles = [.volumeNode]
         settings.volumeBackends = [(name: "fast", folder: volumes)]
-        for path in [folder, images + "/content", images + "/keys", volumes] { try DataDirectory.make(path) }
-        try Files.write("image", to: images + "/content/hash")
-        #expect(link(images + "/content/hash", images + "/keys/key") == 0)
+        for path in [folder, volumes] { try DataDirectory.make(path) }
         let disk = volumes + "/volume-one"
         var kept = 0
         do {
@@ -185,6 +183,8 @@ import Trace
         let cloud = try await Cloud(settings.forTests, log: .silent)
         try await cloud.prepare()
         await cloud.abandon()
+        try Files.write("image", to: images + "/content/hash")
+        #expect(link(images + "/content/hash", images + "/keys/key") == 0)
         try await Care(settings).backup(to: file) { _ in }
         try FileManager.default.removeItem(atPath: images)
         try await restored(settings, file)
