@@ -9,7 +9,6 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 SUITE ?= smoke
 SEEDS ?= 100
-RELEASE := swift build -c release --static-swift-stdlib --product martlet
 
 .PHONY: help up build test check bench conformance simulate fmt clean install
 
@@ -18,13 +17,13 @@ help: ## this list
 
 up: ## install what is missing, build, and start a whole cloud in the foreground (ARGS="--port 8000 --data DIR")
 	@Scripts/install build run guest
-	@$(RELEASE) -j $$(Scripts/jobs release)
+	@Scripts/release
 	@Guest/make-guest || echo 'no image to start servers from: Guest/make-guest makes one'
 	@exec .build/release/martlet up $(ARGS)
 
 build: ## the release binary, .build/release/martlet
 	@Scripts/install build
-	@$(RELEASE) -j $$(Scripts/jobs release)
+	@Scripts/release
 
 test: ## everything that proves the program, as CI runs it
 	@Scripts/install build test
@@ -36,13 +35,13 @@ check: ## the quick one for the edit loop: format, tidy, debug build, fast tests
 
 bench: ## measure a release build beside its thresholds (ONLY=regex)
 	@Scripts/install build bench
-	@$(RELEASE) -j $$(Scripts/jobs release)
-	@swift build -c release --static-swift-stdlib --product measure -j $$(Scripts/jobs release)
+	@Scripts/release
+	@Scripts/release measure
 	@Bench/run $(if $(ONLY),--only '$(ONLY)')
 
 conformance: ## the real clients and suites (SUITE=identity|federation|image|compute|network|volume|smoke|clients|secrets|nonsense|malformed|first|life|libvirt|crashes|all, LIST=file)
 	@Scripts/install build run conformance guest
-	@$(RELEASE) -j $$(Scripts/jobs release)
+	@Scripts/release
 	@Conformance/run $(if $(LIST),--list '$(LIST)',$(SUITE)) $(if $(RAISE),--raise) $(if $(RECORD),--record)
 
 simulate: ## a cloud's life under seeded faults: SEEDS=1000 histories, or SEED=n to see one again, line by line

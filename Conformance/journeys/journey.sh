@@ -26,7 +26,8 @@ openstack_words() {
     local code
     printf '%q ' "$@" >&7
     echo >&7
-    read -r code <&8 || { echo "the client died"; return 1; }
+    # No command of a journey takes a quarter of an hour: whoever is silent for that long has missed its words.
+    read -r -t 900 code <&8 || { echo "# the client died, or says nothing"; return 1; }
     return "$code"
 }
 

@@ -20,7 +20,7 @@ package struct Care: Sendable {
 
     var auditPath: String { settings.data.auditLog }
 
-    private func withDatabase<Value>(
+    func withDatabase<Value>(
         _ body: (Database) async throws(Failure) -> Value
     ) async throws(Failure) -> Value {
         let address = settings.databaseAddress

@@ -106,6 +106,23 @@ package struct Cloud: Sendable {
         }
     }
 
+    /// Makes the tables of a database that has none as they were when a backup was made, by the names of the steps that
+    /// each service had been through. Whoever starts a cloud on them does the rest.
+    static func migrate(_ database: Database, to past: [String: [String]], at now: Moment) async throws(Failure) {
+        for (service, names) in past {
+            let migrations = histories.first { $0.service == service }?.migrations ?? []
+            guard migrations.prefix(names.count).map(\.name) == names else {
+                throw .conflict(
+                    "The backup is of a newer version, or of another: this one doesn't know how its tables of \(service) "
+                        + "came to be. Restore it with the version that made it.")
+            }
+        }
+        for history in histories {
+            let count = past[history.service]?.count ?? 0
+            try await database.migrate(history.service, Array(history.migrations.prefix(count)), at: now)
+        }
+    }
+
     /// What the catalog names.
     static let listed: [(type: String, name: String, service: String, path: String)] = [
         (type: "identity", name: "keystone", service: "identity", path: "/v3"),

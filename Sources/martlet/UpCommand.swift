@@ -12,7 +12,7 @@ extension Command {
         name: "serve", summary: "The same as a service of the machine: what is set stands in a file",
         options: [data, config, roles] + ways, run: up)
 
-    private static let roles = Option(
+    static let roles = Option(
         name: "roles", value: "ROLES",
         summary: "what this process does: \(Role.allCases.map(\.rawValue).joined(separator: ",")); all (all)",
         isList: true)
@@ -35,9 +35,6 @@ extension Command {
     private static func up(_ arguments: Arguments) async throws(Failure) {
         let started = SystemClock().now
         var settings = try CloudSettings.read(arguments)
-        if let roles = arguments["roles"] {
-            settings.roles = try Role.named(roles.split(separator: ",").map(String.init))
-        }
         if let listen = arguments["listen"] {
             settings.listen = try listen.split(separator: ",").map { text throws(Failure) in
                 try Entrance(String(text))

@@ -28,6 +28,9 @@ import Testing
     @Test func identifiersHaveTheirTwoSpellings() {
         let uuid = UUID(SeededChance(seed: 1))
         #expect(uuid.hex.count == 32)
+        #expect(uuid.dashed.replacing("-", with: "") == uuid.hex)
+        #expect(uuid.dashed(after: "req-") == "req-" + uuid.dashed)
+        #expect(UUID("00f0a9ff-1234-5678-9abc-def000000001")?.dashed == "00f0a9ff-1234-5678-9abc-def000000001")
         #expect(UUID(uuid.dashed) == uuid)
         #expect(UUID(uuid.hex) == uuid)
         #expect(UUID(bytes: uuid.bytes) == uuid)

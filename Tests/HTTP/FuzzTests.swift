@@ -51,7 +51,7 @@ import Testing
                 guard case .request(let method, let target) = parser.startLine else { return nil }
                 let headers = HTTPHeaders(bytes: arrived, fields: parser.fields)
                 let framing = try HTTPFraming(request: headers, minorVersion: parser.minorVersion)
-                let request = try HTTPRequest(head: parser, headers: headers, method: method, target: target)
+                let request = try HTTPRequest(headers: headers, method: method, target: target, route: nowhere)
                 let fields = headers.map { "\($0.name)=\($0.value)" }
                 return Head(end: parser.end, fields: fields, target: request.target, framing: framing.body)
             } catch { return nil }

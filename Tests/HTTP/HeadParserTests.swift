@@ -3,6 +3,9 @@ import Testing
 
 @testable import HTTP
 
+/// Where requests come from that came from nowhere.
+let nowhere = HTTPRequest.Route(scheme: "http", peer: nil, local: nil)
+
 /// Reads one request's head the way a connection does, all at once.
 func readHead(_ text: String, limits: HTTPLimits = HTTPLimits()) throws(HTTPRefusal) -> (HTTPRequest, HTTPFraming)? {
     let bytes = Array(text.utf8)
@@ -10,10 +13,22 @@ func readHead(_ text: String, limits: HTTPLimits = HTTPLimits()) throws(HTTPRefu
     guard try parser.parse(bytes.span), case .request(let method, let target) = parser.startLine else { return nil }
     let headers = HTTPHeaders(bytes: bytes, fields: parser.fields)
     let framing = try HTTPFraming(request: headers, minorVersion: parser.minorVersion)
-    return (try HTTPRequest(head: parser, headers: headers, method: method, target: target), framing)
+    return (try HTTPRequest(headers: headers, method: method, target: target, route: nowhere), framing)
 }
 
 @Suite struct HeadParserTests {
+    /// The numbers by which bytes are told apart, spelt out.
+    @Test func eachByteIsWhatTheStandardSaysItIs() {
+        let letters = Set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789".utf8)
+        for byte in UInt8.min...UInt8.max {
+            let isVisible = byte > 0x20 && byte < 0x7F
+            let isTarget = isVisible && byte != UInt8(ascii: "#")
+            #expect(HTTPSyntax.isToken(byte) == (letters.contains(byte) || "!#$%&'*+-.^_`|~".utf8.contains(byte)))
+            #expect(HTTPSyntax.isTarget(byte) == isTarget)
+            #expect(HTTPSyntax.isHost(byte) == (isTarget && !"/?@,\"\\<>".utf8.contains(byte)))
+        }
+    }
+
     @Test func aRequestIsTakenApart() throws {
         let (request, framing) = try #require(
             try readHead(

@@ -21,6 +21,7 @@ import Testing
             process.standardOutput = output
             process.standardError = output
             try process.run()
+            Wards.add(process)
             while !text.contains("\nready ") {
                 guard process.isRunning else { throw NotReady(log: text) }
                 try await Task.sleep(for: .milliseconds(50))
@@ -31,12 +32,16 @@ import Testing
 
         func end(_ signal: Int32) async throws -> Int32 {
             kill(process.processIdentifier, signal)
+            Wards.remove(process)
             try await Aside.run { [process] in process.waitUntilExit() }
             return process.terminationStatus
         }
 
         deinit {
-            if process.isRunning { process.terminate() }
+            if process.isRunning {
+                process.terminate()
+                Wards.remove(process)
+            }
             try? FileManager.default.removeItem(atPath: log)
         }
     }

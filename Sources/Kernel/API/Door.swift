@@ -15,7 +15,8 @@ package struct Door: Sendable {
     /// The port behind which all services stand, told apart by path.
     private let gateway: Int?
     private let origins: CrossOrigin
-    private let metrics = Metrics()
+    private let metrics: Metrics
+    private let signposts = Signposts()
     private let gauges: @Sendable () async -> [Metrics.Gauge]
     private let audit: @Sendable (Passage) -> Void
     private let told: (@Sendable (_ requestID: String, [Span]) -> Void)?
@@ -39,6 +40,7 @@ package struct Door: Sendable {
             rooms.append(Room(service, policy))
         }
         self.rooms = rooms
+        metrics = Metrics(services)
         self.gateway = gateway
         self.authenticator = authenticator
         self.world = world
@@ -64,49 +66,70 @@ package struct Door: Sendable {
         if request.path == "/healthcheck" { return HTTPResponse(200, body: .bytes(Array("OK".utf8))) }
         if request.path == "/metrics", Door.isNear(request.peer) { return await figures() }
         if let answer = origins.preflight(request) { return answer }
+        if let signpost = signposts.find(for: request),
+            (try? signpost.service.versions.negotiate(request.headers)) == signpost.version
+        {
+            return show(signpost, request)
+        }
         guard let way = way(of: request) else {
             return HTTPResponse(404, body: .bytes(Array("There is no service here.".utf8)))
         }
-        let requestID = Door.requestID(request, world)
-        var passage = Passage(
-            service: way.service.name, method: request.method, path: request.path, address: request.peer,
-            requestID: requestID, begun: world.now, isFirst: Tracing.current == nil)
+        var passage = passage(of: request, to: way.service)
         var version = way.service.versions.oldest
-        var response: HTTPResponse
+        let response: HTTPResponse
         do {
             if let part = way.unreadable { throw Failure.invalid("The path has a malformed percent-encoding: \(part)") }
             version = try way.service.versions.negotiate(request.headers)
             let reply = try await traced(request, way, &passage, version)
             response = HTTPResponse(reply.status, headers: reply.headers, body: reply.body)
+            if let entry = passage.entry, entry.isSignpost {
+                let signpost = Signposts.Signpost(service: way.service, entry: entry, version: version, reply: reply)
+                signposts.keep(signpost, for: request)
+            }
         } catch {
-            response = refuse(Failure(error), way, requestID, request)
+            response = refuse(Failure(error), way, passage.requestID, request)
         }
-        way.service.versions.describe(version, in: &response.headers)
-        response.headers.append("X-Openstack-Request-Id", requestID)
-        if let older = way.service.dialect.olderRequestID { response.headers.append(older, requestID) }
-        origins.describe(request, in: &response.headers)
-        passage.status = response.status
-        passage.duration = world.now - passage.begun
-        metrics.note(passage)
-        audit(passage)
-        return response
+        return pass(response, request, version, way.service, &passage)
+    }
+
+    private func show(_ signpost: Signposts.Signpost, _ request: HTTPRequest) -> HTTPResponse {
+        var passage = passage(of: request, to: signpost.service)
+        passage.entry = signpost.entry
+        passage.caller = .nobody
+        let reply = signpost.reply
+        let response = HTTPResponse(reply.status, headers: reply.headers, body: reply.body)
+        return pass(response, request, signpost.version, signpost.service, &passage)
     }
 
     /// A request that the server refuses before it is whole, in the words of the service that it was for.
     package func refuse(_ refusal: HTTPRefusal, _ request: HTTPRequest) -> HTTPResponse {
         guard let way = way(of: request) else { return HTTPServer.plainRefusal(refusal, of: request) }
-        let requestID = Door.requestID(request, world)
-        let (service, dialect) = (way.service, way.service.dialect)
-        var passage = Passage(
-            service: service.name, method: request.method, path: request.path, address: request.peer,
-            requestID: requestID, begun: world.now, isFirst: true)
-        var response = HTTPResponse(
-            refusal.status,
-            body: .bytes(dialect.write(Failure(.invalid, refusal.message), refusal.status, requestID)))
-        response.headers.append("Content-Type", dialect.contentType)
-        response.headers.append("X-Openstack-Request-Id", requestID)
-        if let older = dialect.olderRequestID { response.headers.append(older, requestID) }
-        passage.status = refusal.status
+        var passage = passage(of: request, to: way.service)
+        let failure = Failure(.invalid, refusal.message)
+        let body = way.service.dialect.write(failure, refusal.status, passage.requestID)
+        var response = HTTPResponse(refusal.status, body: .bytes(body))
+        response.headers.append("Content-Type", way.service.dialect.contentType)
+        return pass(response, request, nil, way.service, &passage)
+    }
+
+    private func passage(of request: HTTPRequest, to service: ServiceAPI) -> Passage {
+        Passage(
+            api: service, method: request.method, path: request.path, address: request.peer,
+            requestID: Door.requestID(request, world), begun: world.now, isFirst: Tracing.current == nil)
+    }
+
+    /// What all answers have in common: by which version and under which name, and that they are counted.
+    private func pass(
+        _ response: HTTPResponse, _ request: HTTPRequest, _ version: Microversion?, _ service: ServiceAPI,
+        _ passage: inout Passage
+    ) -> HTTPResponse {
+        var response = response
+        if let version { service.versions.describe(version, in: &response.headers) }
+        response.headers.append("X-Openstack-Request-Id", passage.requestID)
+        if let older = service.dialect.olderRequestID { response.headers.append(older, passage.requestID) }
+        origins.describe(request, in: &response.headers)
+        passage.status = response.status
+        passage.duration = world.now - passage.begun
         metrics.note(passage)
         audit(passage)
         return response
@@ -322,7 +345,7 @@ package struct Door: Sendable {
         {
             return given
         }
-        return "req-" + UUID(world.chance).dashed
+        return UUID(world.chance).dashed(after: "req-")
     }
 }
 

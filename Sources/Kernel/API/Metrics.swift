@@ -3,45 +3,57 @@ import Synchronization
 
 /// What went through the door, counted, as Prometheus reads it.
 package final class Metrics: Sendable {
-    private struct Kind: Hashable {
-        /// The endpoint's number in its service; nil for all paths that lead nowhere, of which clients could make up any
-        /// number.
-        let entry: Int?
-        let status: Int
-        let isHead: Bool
-    }
-
     fileprivate struct Series {
         let method: String
         let endpoint: String
         let status: Int
+        let isHead: Bool
         var count = 0
         var microseconds: Int64 = 0
     }
 
     /// What one service was asked.
     private struct Asked {
-        var requests: [Kind: Series] = [:]
+        let service: ServiceAPI
+        /// By the endpoint's number; the last is for all paths that lead nowhere, of which clients could make up any
+        /// number.
+        var requests: [[Series]]
         /// How many took no longer than each of the bounds.
         var durations = Array(repeating: 0, count: Metrics.bounds.count + 1)
 
+        init(_ service: ServiceAPI) {
+            self.service = service
+            requests = Array(repeating: [], count: service.endpoints.count + 1)
+        }
+
+        var isUsed: Bool { durations.contains { $0 > 0 } }
+
         mutating func note(_ passage: Passage) {
-            let kind = Kind(entry: passage.entry?.number, status: passage.status, isHead: passage.method == "HEAD")
             let taken = passage.duration.microseconds
-            requests[kind, default: Series(passage)].add(taken)
             durations[Metrics.bounds.firstIndex { taken <= $0 } ?? Metrics.bounds.count] += 1
+            let number = passage.entry?.number ?? service.endpoints.count
+            for place in requests[number].indices where requests[number][place].isOf(passage) {
+                requests[number][place].add(taken)
+                return
+            }
+            var series = Series(passage)
+            series.add(taken)
+            requests[number].append(series)
         }
     }
 
-    private let asked = Mutex<[String: Asked]>([:])
+    private let asked: Mutex<[Asked]>
 
     /// In microseconds: from what a token costs to what nobody waits for.
     private static let bounds: [Int64] = [250, 1_000, 5_000, 25_000, 100_000, 500_000, 2_500_000, 10_000_000]
 
-    package init() {}
+    package init(_ services: [ServiceAPI]) { asked = Mutex(services.map { Asked($0) }) }
 
     package func note(_ passage: Passage) {
-        asked.withLock { $0[passage.service, default: Asked()].note(passage) }
+        asked.withLock { asked in
+            guard let place = asked.firstIndex(where: { $0.service === passage.api }) else { return }
+            asked[place].note(passage)
+        }
     }
 
     /// A figure that is asked for when it is wanted.
@@ -67,9 +79,9 @@ package final class Metrics: Sendable {
     }
 
     package func text(_ gauges: [Gauge]) -> String {
-        let asked = self.asked.withLock { $0 }.sorted { $0.key < $1.key }
-        let ordered = asked.flatMap { service, asked in
-            asked.requests.values.sorted().map { (labels: $0.labels(of: service), series: $0) }
+        let asked = self.asked.withLock { $0 }.filter(\.isUsed).sorted { $0.service.name < $1.service.name }
+        let ordered = asked.flatMap { asked in
+            asked.requests.joined().sorted().map { (labels: $0.labels(of: asked.service.name), series: $0) }
         }
         var text = Metrics.text(
             Gauge(
@@ -79,7 +91,7 @@ package final class Metrics: Sendable {
             Gauge(
                 "martlet_request_seconds_total", "Time until they were answered.", isCounter: true,
                 values: ordered.map { (labels: $0.labels, value: Double($0.series.microseconds) / 1e6) }))
-        text += Metrics.histogram(asked.map { ($0.key, $0.value.durations) })
+        text += Metrics.histogram(asked.map { ($0.service.name, $0.durations) })
         for gauge in gauges { text += Metrics.text(gauge) }
         return text
     }
@@ -121,6 +133,11 @@ extension Metrics.Series: Comparable {
         method = passage.entry == nil ? "-" : passage.method
         endpoint = passage.endpoint ?? "-"
         status = passage.status
+        isHead = passage.method == "HEAD"
+    }
+
+    fileprivate func isOf(_ passage: Passage) -> Bool {
+        status == passage.status && isHead == (passage.method == "HEAD")
     }
 
     fileprivate mutating func add(_ taken: Int64) {

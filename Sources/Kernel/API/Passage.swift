@@ -4,7 +4,7 @@ package import Policy
 
 /// How a request went through the door: what is counted, and what is kept of who did what.
 package struct Passage: Sendable {
-    package let service: String
+    let api: ServiceAPI
     package let method: String
     /// Without what stands behind the question mark, which may be secret.
     package let path: String
@@ -19,6 +19,8 @@ package struct Passage: Sendable {
     package internal(set) var caller: Caller?
     package internal(set) var status = 0
     package internal(set) var duration: Duration = .zero
+
+    package var service: String { api.name }
 
     /// Where the client is; nil when it is in this process.
     package var peer: String? { address?.host }

@@ -36,13 +36,18 @@ package final class ServiceAPI: Sendable {
         package let body: Body
         package let since: Microversion?
         package let until: Microversion?
+        /// Whether it tells what there is, to everybody the same.
+        let isSignpost: Bool
         /// Its place among the service's endpoints.
         let number: Int
         let respond: @Sendable (Exchange) async throws -> Reply
 
-        fileprivate init<Service>(_ endpoint: Endpoint<Service>, at path: String, number: Int, _ service: Service) {
+        fileprivate init<Service>(
+            _ endpoint: Endpoint<Service>, at path: String, isSignpost: Bool = false, number: Int, _ service: Service
+        ) {
             let handle = endpoint.handle
             self.path = path
+            self.isSignpost = isSignpost
             self.number = number
             method = endpoint.method
             access = endpoint.access
@@ -62,7 +67,8 @@ package final class ServiceAPI: Sendable {
     }
 
     /// - Parameters:
-    ///   - roots: what stands beside the versions: the discovery documents.
+    ///   - roots: what stands beside the versions: the discovery documents. They say the same to everybody who asks for
+    ///     them by the same host and path.
     ///   - bases: where the endpoints stand, `/v3`; more than one where old clients use another spelling.
     package init<Service>(
         _ name: String, types: [String]? = nil, port: Int, versions: VersionRange, dialect: Dialect, service: Service,
@@ -82,7 +88,7 @@ package final class ServiceAPI: Sendable {
         var router = Router<Int>()
         for root in roots {
             router.add(root.method, root.path, entries.count)
-            entries.append(Entry(root, at: root.path, number: entries.count, service))
+            entries.append(Entry(root, at: root.path, isSignpost: true, number: entries.count, service))
         }
         for endpoint in endpoints {
             for base in bases { router.add(endpoint.method, base + endpoint.path, entries.count) }

@@ -69,19 +69,25 @@ package struct UUID: Hashable, Sendable {
 
     package var hex: String { Hex.text(bytes) }
 
-    package var dashed: String {
-        String(unsafeUninitializedCapacity: 36) { text in
-            var place = 0
-            for index in 0..<32 {
-                if index == 8 || index == 12 || index == 16 || index == 20 {
-                    text[place] = UInt8(ascii: "-")
-                    place += 1
-                }
-                let word = index < 16 ? high : low
-                text[place] = Hex.digit(UInt8(truncatingIfNeeded: word >> UInt64(60 - index % 16 * 4)))
-                place += 1
-            }
-            return place
+    package var dashed: String { dashed(after: "") }
+
+    /// With something before it: "req-…".
+    package func dashed(after prefix: StaticString) -> String {
+        let start = prefix.utf8CodeUnitCount
+        return String(unsafeUninitializedCapacity: start + 36) { text in
+            let bytes = UnsafeMutableRawBufferPointer(text)
+            prefix.withUTF8Buffer { bytes.copyBytes(from: $0) }
+            let middle = (Hex.digits(UInt32(truncatingIfNeeded: high)), Hex.digits(UInt32(low >> 32)))
+            // In memory the first digit is the lowest byte.
+            bytes.storeBytes(of: Hex.digits(UInt32(high >> 32)), toByteOffset: start, as: UInt64.self)
+            bytes.storeBytes(of: UInt32(truncatingIfNeeded: middle.0), toByteOffset: start + 9, as: UInt32.self)
+            bytes.storeBytes(of: UInt32(middle.0 >> 32), toByteOffset: start + 14, as: UInt32.self)
+            bytes.storeBytes(of: UInt32(truncatingIfNeeded: middle.1), toByteOffset: start + 19, as: UInt32.self)
+            bytes.storeBytes(of: UInt32(middle.1 >> 32), toByteOffset: start + 24, as: UInt32.self)
+            let end = Hex.digits(UInt32(truncatingIfNeeded: low))
+            bytes.storeBytes(of: end, toByteOffset: start + 28, as: UInt64.self)
+            for dash in [8, 13, 18, 23] { bytes[start + dash] = UInt8(ascii: "-") }
+            return start + 36
         }
     }
 }
@@ -91,6 +97,17 @@ package enum Hex {
     static func digit(_ byte: UInt8) -> UInt8 {
         let value = byte & 15
         return value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
+    }
+
+    /// The eight digits of a number at once, the first of them in the lowest byte.
+    static func digits(_ number: UInt32) -> UInt64 {
+        let number = UInt64(number)
+        var spread = (number & 0xFFFF) << 32 | number >> 16
+        spread = (spread & 0x0000_FF00_0000_FF00) >> 8 | (spread & 0x0000_00FF_0000_00FF) << 16
+        spread = (spread & 0x00F0_00F0_00F0_00F0) >> 4 | (spread & 0x000F_000F_000F_000F) << 8
+        // Each byte is 0…15 now; those from ten on are letters, which stand further on.
+        let letters = (spread + 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
+        return spread + 0x3030_3030_3030_3030 + letters * UInt64(UInt8(ascii: "a") - UInt8(ascii: "0") - 10)
     }
 
     package static func text(_ bytes: [UInt8]) -> String {

@@ -101,8 +101,7 @@ actor HTTPConnection {
         let headers = HTTPHeaders(bytes: input.bytes, fields: head.fields)
         guard case .request(let method, let target) = head.startLine else { throw .malformed("This is no request.") }
         let framing = try HTTPFraming(request: headers, minorVersion: head.minorVersion)
-        var request = try HTTPRequest(head: head, headers: headers, method: method, target: target)
-        request.route = route
+        var request = try HTTPRequest(headers: headers, method: method, target: target, route: route)
         input.begin(framing.body, at: head.end)
         awaitsContinue = framing.expectsContinue
         message += 1

@@ -64,7 +64,7 @@ package struct HTTPHeaders: Sendable {
         let nameStart = bytes.count
         bytes.append(text: name, replacing: UInt8(ascii: "-"), unless: HTTPSyntax.isToken)
         let valueStart = bytes.count
-        bytes.append(text: value, replacing: HTTPSyntax.blank, unless: HTTPSyntax.isValue)
+        bytes.append(value: value)
         fields.append(Field(name: nameStart..<valueStart, value: valueStart..<bytes.count))
     }
 

@@ -64,7 +64,7 @@ package struct HTTPRequest: Sendable {
 extension HTTPRequest {
     /// From a parsed head. Without a target that is a path, an asterisk or a whole URL it is refused.
     init(
-        head: HTTPHeadParser, headers: HTTPHeaders, method: Range<Int>, target: Range<Int>
+        headers: HTTPHeaders, method: Range<Int>, target: Range<Int>, route: Route
     ) throws(HTTPRefusal) {
         let methodText = String(decoding: headers.bytes[method], as: UTF8.self)
         var target = target
@@ -80,9 +80,18 @@ extension HTTPRequest {
             authority = String(decoding: headers.bytes[start..<slash], as: UTF8.self)
             target = slash..<target.upperBound
         }
-        let text = String(decoding: headers.bytes[target], as: UTF8.self)
-        self.init(methodText, text.utf8.first == UInt8(ascii: "/") || text == "*" ? text : "/" + text, headers: headers)
+        var mark = target.lowerBound
+        while mark < target.upperBound, headers.bytes[mark] != UInt8(ascii: "?") { mark += 1 }
+        let path = String(decoding: headers.bytes[target.lowerBound..<mark], as: UTF8.self)
+        self.path = path.utf8.first == UInt8(ascii: "/") || path == "*" ? path : "/" + path
+        query =
+            mark < target.upperBound
+            ? String(decoding: headers.bytes[(mark + 1)..<target.upperBound], as: UTF8.self) : nil
+        self.method = methodText
+        self.headers = headers
         self.authority = authority
+        self.route = route
+        body = .empty
     }
 
     /// What can be told of a request that is refused before it is read: its method, and how its path begins.

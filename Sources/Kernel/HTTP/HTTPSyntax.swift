@@ -1,3 +1,5 @@
+import Base
+
 /// Why a message is refused before any handler sees it: its framing or its size.
 package struct HTTPRefusal: Error, Sendable, Equatable {
     package let status: Int
@@ -20,31 +22,19 @@ enum HTTPSyntax {
     static let colon = UInt8(ascii: ":")
     static let comma = UInt8(ascii: ",")
 
-    private static let tokenBytes = bits { byte in
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "a")...UInt8(ascii: "z"):
-            true
-        default: "!#$%&'*+-.^_`|~".utf8.contains(byte)
-        }
-    }
+    /// A bit for each byte of ASCII. Numbers, since sets that are computed at first use are asked every time whether
+    /// they have been; a test spells them out.
+    private typealias Bytes = (low: UInt64, high: UInt64)
 
-    /// Everything visible in ASCII but the fragment's mark, which no client may send.
-    private static let targetBytes = bits { (0x21...0x7E).contains($0) && $0 != UInt8(ascii: "#") }
+    /// Letters, digits, and !#$%&'*+-.^_`|~
+    private static var tokenBytes: Bytes { (0x03FF_6CFA_0000_0000, 0x57FF_FFFF_C7FF_FFFE) }
+    /// Everything visible but the fragment's mark, which no client may send.
+    private static var targetBytes: Bytes { (0xFFFF_FFF6_0000_0000, 0x7FFF_FFFF_FFFF_FFFF) }
+    /// Of these, all but /?@,"\<>
+    private static var hostBytes: Bytes { (0x2FFF_6FF2_0000_0000, 0x7FFF_FFFF_EFFF_FFFE) }
 
-    private static let hostBytes = bits { isTarget($0) && !"/?@,\"\\<>".utf8.contains($0) }
-
-    private static func bits(_ isMember: (UInt8) -> Bool) -> (UInt64, UInt64) {
-        var low: UInt64 = 0
-        var high: UInt64 = 0
-        for byte in UInt8(0)..<128 where isMember(byte) {
-            if byte < 64 { low |= 1 << UInt64(byte) } else { high |= 1 << UInt64(byte - 64) }
-        }
-        return (low, high)
-    }
-
-    private static func contains(_ set: (UInt64, UInt64), _ byte: UInt8) -> Bool {
-        byte < 128 && (byte < 64 ? set.0 : set.1) & (1 << UInt64(byte & 63)) != 0
+    private static func contains(_ set: Bytes, _ byte: UInt8) -> Bool {
+        byte < 128 && (byte < 64 ? set.low : set.high) & (1 << UInt64(byte & 63)) != 0
     }
 
     /// Of a method or a header's name.
@@ -83,6 +73,19 @@ extension [UInt8] {
         let start = count
         text.withUTF8 { append(contentsOf: $0) }
         for place in start..<count where !isAllowed(self[place]) { self[place] = replacement }
+    }
+
+    /// A header's value: control characters become blanks.
+    mutating func append(value text: String) {
+        var text = text
+        let isPlain = text.withUTF8 { text in
+            append(contentsOf: text)
+            return PlainBytes.areNoControls(UnsafeRawBufferPointer(text))
+        }
+        guard !isPlain else { return }
+        for place in (count - text.utf8.count)..<count where !HTTPSyntax.isValue(self[place]) {
+            self[place] = HTTPSyntax.blank
+        }
     }
 
     mutating func append(decimal value: Int) {

@@ -58,7 +58,7 @@ package final class WorkflowRunner: Sendable {
         let now = world.now
         let run = Run(
             id: .uuid(world.chance), workflow: W.name, subject: subject,
-            requestID: Tracing.current?.requestID ?? "req-" + UUID(world.chance).dashed, state: state.json,
+            requestID: Tracing.current?.requestID ?? UUID(world.chance).dashed(after: "req-"), state: state.json,
             step: first.name, started: now, stepStarted: now, holder: tell == nil ? name : nil,
             heldUntil: tell == nil ? now + WorkflowRunner.lease : now)
         try tx.insert(run)

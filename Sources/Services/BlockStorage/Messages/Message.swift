@@ -119,7 +119,7 @@ extension Transaction {
             ? .noBackend
             : failure.message.contains("too small") ? .noImageSpace : .unknown
         let now = world.now
-        let requestID = Tracing.current?.requestID ?? "req-" + UUID(world.chance).dashed
+        let requestID = Tracing.current?.requestID ?? UUID(world.chance).dashed(after: "req-")
         try insert(
             into: "volume_message",
             [
