@@ -99,7 +99,7 @@ package struct Cloud: Sendable {
     ]
 
     static func migrate(
-        _ database: Database, at now: Moment, _ progress: @escaping Care.Progress
+        _ database: Database, at now: Moment, _ progress: @escaping Care.Progress = { _ in }
     ) async throws(Failure) {
         for history in histories {
             try await database.migrate(history.service, history.migrations, at: now) { progress("tables   \($0)") }
