@@ -69,7 +69,7 @@ extension Command {
             let care = Care(try CloudSettings.read(arguments))
             switch arguments[0] {
             case "status": break
-            case "migrate": try await care.migrate()
+            case "migrate": try await care.migrate { Terminal.progress($0) }
             default: throw .invalid("`martlet db` does two things: status and migrate.")
             }
             var table = Table(headings: ["service", "done", "missing"])
