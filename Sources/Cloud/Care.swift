@@ -20,7 +20,7 @@ package struct Care: Sendable {
 
     var auditPath: String { settings.data.auditLog }
 
-    private func withDatabase<Value>(
+    func withDatabase<Value>(
         _ body: (Database) async throws(Failure) -> Value
     ) async throws(Failure) -> Value {
         let address = settings.databaseAddress
@@ -141,10 +141,14 @@ extension Care {
         let programs: [(name: String, purpose: String, package: String)] = [
             ("qemu-system-x86_64", "runs guests", "qemu-system-x86"),
             ("qemu-img", "makes and converts disks", "qemu-utils"),
+            ("qemu-nbd", "shows volumes to guests", "qemu-utils"),
+            ("qemu-storage-daemon", "lends disks to other hosts", "qemu-system-x86"),
+            ("mkfs.ext4", "makes ephemeral disks", "e2fsprogs"),
             ("genisoimage", "makes config drives", "genisoimage"),
             ("ip", "makes networks of a host", "iproute2"),
             ("nft", "filters packets", "nftables"),
             ("dnsmasq", "answers guests' DHCP", "dnsmasq-base"),
+            ("nsenter", "goes into networks", "util-linux"),
             ("tar", "makes backups", "tar"),
         ]
         var found = programs.map { program in
@@ -160,13 +164,17 @@ extension Care {
                 state: hasLibvirt ? "there" : "missing",
                 remedy: hasLibvirt || settings.hypervisor != .libvirt
                     ? "" : "apt-get install libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients"))
-        let hasKVM = access("/dev/kvm", R_OK | W_OK) == 0
+        found.append(Care.kvm())
+        let hasPages = Files.exists("/usr/share/novnc/vnc_lite.html")
         found.append(
             Diagnosis(
-                what: "/dev/kvm, which makes guests fast", state: hasKVM ? "there" : "missing",
-                remedy: hasKVM
-                    ? ""
-                    : "switch virtualisation on in the firmware; be in the group kvm. Guests are emulated until then"))
+                what: "noVNC, which shows guests' screens in browsers", state: hasPages ? "there" : "missing",
+                remedy: hasPages ? "" : "apt-get install novnc"))
+        let hasImage = settings.firstImage != nil
+        found.append(
+            Diagnosis(
+                what: "an image that a new cloud begins with", state: hasImage ? "there" : "missing",
+                remedy: hasImage ? "" : "Guest/make-guest makes one, in the folder of the sources"))
         found.append(
             Diagnosis(
                 what: "the rights to make networks", state: geteuid() == 0 ? "there" : "missing",
@@ -182,9 +190,28 @@ extension Care {
         return found
     }
 
+    /// What keeps it from us has different remedies.
+    private static func kvm() -> Diagnosis {
+        let what = "/dev/kvm, which makes guests fast"
+        guard access("/dev/kvm", R_OK | W_OK) != 0 else { return Diagnosis(what: what, state: "there", remedy: "") }
+        guard Files.exists("/dev/kvm") else {
+            return Diagnosis(
+                what: what, state: "missing",
+                remedy:
+                    "switch virtualisation on in the firmware, or nested virtualisation in the host of this machine, "
+                    + "then modprobe kvm_intel or kvm_amd; guests are emulated until then")
+        }
+        return Diagnosis(
+            what: what, state: "closed",
+            remedy: "usermod -aG kvm USER as root, then log in again; guests are emulated until then")
+    }
+
     private func room() -> Diagnosis {
         var facts = statvfs()
-        let place = Files.exists(settings.data.path) ? settings.data.path : "/"
+        // The folder that there will be is on the disk of the nearest that there is.
+        var place = settings.data.path
+        while !Files.exists(place), let slash = place.lastIndex(of: "/") { place = String(place[..<slash]) }
+        if place.isEmpty { place = "/" }
         guard statvfs(place, &facts) == 0 else {
             return Diagnosis(what: "room on the disk", state: "unknown", remedy: "")
         }
@@ -235,11 +262,11 @@ extension Care {
 // MARK: The database
 
 extension Care {
-    package func migrate() async throws(Failure) {
+    package func migrate(_ progress: @escaping Progress) async throws(Failure) {
         let now = world.now
         let database = try Database(Database.Location(settings.databaseAddress))
         let result: Result<Void, Failure>
-        do throws(Failure) { result = .success(try await Cloud.migrate(database, at: now)) } catch {
+        do throws(Failure) { result = .success(try await Cloud.migrate(database, at: now, progress)) } catch {
             result = .failure(error)
         }
         await database.close()

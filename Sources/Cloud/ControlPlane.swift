@@ -48,12 +48,12 @@ struct ControlPlane: Sendable {
 
     init(
         _ settings: CloudSettings, on ground: Ground, _ carrier: Carrier, _ switchboard: Switchboard, _ loops: Loops,
-        mechanism: NetworkMechanism, world: World, log: Log
+        mechanism: NetworkMechanism, world: World, log: Log, _ progress: @escaping Care.Progress
     ) async throws(Failure) {
         (roles, self.carrier, self.log) = (settings.roles, carrier, log)
         let bus = carrier.bus
         database = try ground.database(settings.databaseAddress)
-        try await Cloud.migrate(database, at: world.now)
+        try await Cloud.migrate(database, at: world.now, progress)
 
         identity = Identity(
             database: database, world: world, keys: try ControlPlane.keys(settings.data.tokenKeys, world),

@@ -2,6 +2,8 @@ import API
 import Base
 import Glibc
 import HTTP
+import IO
+import Synchronization
 
 /// What a new cloud has on its shelves, so that the first server is one command away: sizes, an image to start from, and
 /// a network for the first project. It is asked for over the API like anything else.
@@ -26,7 +28,7 @@ struct Stock: Sendable {
     ]
 
     /// - Parameter image: a disk's file; nil where there is none.
-    func fill(image: String?, hasPublicNetwork: Bool) async throws(Failure) {
+    func fill(image: String?, progress: Care.Progress, hasPublicNetwork: Bool) async throws(Failure) {
         for size in Stock.sizes {
             let flavor: JSON = [
                 "name": .string(size.name), "vcpus": JSON(size.vcpus), "ram": JSON(size.memory),
@@ -34,7 +36,10 @@ struct Stock: Sendable {
             ]
             _ = try await ask("POST", "/compute/v2.1/flavors", ["flavor": flavor])
         }
-        if let image { try await put(image) }
+        if let image {
+            progress("image    \(image)")
+            try await put(image)
+        }
         try await makeNetwork(hasPublicNetwork)
     }
 
@@ -47,9 +52,22 @@ struct Stock: Sendable {
             ])
         let request = HTTPRequest(
             "PUT", "/image/v2/images/\(try made.text("id"))/file", headers: headers("application/octet-stream"),
-            body: HTTPBody(try Files.read(file)))
+            body: try Stock.body(file))
         let response = await respond(request)
         guard response.status < 300 else { throw .unavailable("The image \(file) could not be stored.") }
+    }
+
+    /// Never more than a piece of it in memory.
+    private static func body(_ file: String) throws(Failure) -> HTTPBody {
+        let whole = try FileSlice(path: file)
+        let place = Mutex(0)
+        return HTTPBody(length: whole.length) { () throws(Failure) in
+            let piece = place.withLock { place in
+                defer { place = min(place + 1 << 20, whole.length) }
+                return place..<min(place + 1 << 20, whole.length)
+            }
+            return piece.isEmpty ? nil : try whole.read(piece)
+        }
     }
 
     private func makeNetwork(_ hasPublicNetwork: Bool) async throws(Failure) {

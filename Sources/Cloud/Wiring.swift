@@ -37,11 +37,15 @@ package struct Cloud: Sendable {
     let services: [ServiceAPI]
     private let world: World
     private let log: Log
+    private let progress: Care.Progress
 
+    /// - Parameter progress: hears of what takes longer than a moment until it is ready.
     package init(
-        _ settings: CloudSettings, on ground: Ground = .machine, world: World = World(), log: Log
+        _ settings: CloudSettings, on ground: Ground = .machine, world: World = World(), log: Log,
+        progress: @escaping Care.Progress = { _ in }
     ) async throws(Failure) {
         try settings.checkRoles()
+        self.progress = progress
         self.settings = settings
         self.world = world
         self.log = log
@@ -58,7 +62,8 @@ package struct Cloud: Sendable {
         plane =
             roles.haveDatabase
             ? try await ControlPlane(
-                settings, on: ground, carrier, switchboard, loops, mechanism: mechanism, world: world, log: log) : nil
+                settings, on: ground, carrier, switchboard, loops, mechanism: mechanism, world: world, log: log,
+                progress) : nil
         let identity = roles.contains(.api) ? plane?.identity : nil
         nodes = try await NodeRoles(
             settings, on: ground, carrier.bus, switchboard, loops, mechanism: mechanism,
@@ -93,8 +98,29 @@ package struct Cloud: Sendable {
         (service: "volume", migrations: BlockStorage.migrations),
     ]
 
-    static func migrate(_ database: Database, at now: Moment) async throws(Failure) {
-        for history in histories { try await database.migrate(history.service, history.migrations, at: now) }
+    static func migrate(
+        _ database: Database, at now: Moment, _ progress: @escaping Care.Progress = { _ in }
+    ) async throws(Failure) {
+        for history in histories {
+            try await database.migrate(history.service, history.migrations, at: now) { progress("tables   \($0)") }
+        }
+    }
+
+    /// Makes the tables of a database that has none as they were when a backup was made, by the names of the steps that
+    /// each service had been through. Whoever starts a cloud on them does the rest.
+    static func migrate(_ database: Database, to past: [String: [String]], at now: Moment) async throws(Failure) {
+        for (service, names) in past {
+            let migrations = histories.first { $0.service == service }?.migrations ?? []
+            guard migrations.prefix(names.count).map(\.name) == names else {
+                throw .conflict(
+                    "The backup is of a newer version, or of another: this one doesn't know how its tables of \(service) "
+                        + "came to be. Restore it with the version that made it.")
+            }
+        }
+        for history in histories {
+            let count = past[history.service]?.count ?? 0
+            try await database.migrate(history.service, Array(history.migrations.prefix(count)), at: now)
+        }
     }
 
     /// What the catalog names.
@@ -154,7 +180,7 @@ package struct Cloud: Sendable {
         do throws(Failure) {
             guard let token = try await identity.adminToken() else { return }
             try await Stock(respond: door.respond, token: token).fill(
-                image: settings.firstImage, hasPublicNetwork: settings.makesPublicNetwork)
+                image: settings.firstImage, progress: progress, hasPublicNetwork: settings.makesPublicNetwork)
         } catch {
             log.warning("The new cloud is not stocked: \(error)")
         }

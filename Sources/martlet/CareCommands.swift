@@ -43,7 +43,7 @@ extension Command {
         summary: "Keep a cloud's state in a file, also while it runs; guests stand still while their disks are copied",
         words: ["FILE"],
         options: [
-            data, config,
+            data, config, roles,
             Option(name: "without-disks", value: nil, summary: "leave out the disks of servers and the volumes"),
         ],
         run: { arguments throws(Failure) in
@@ -55,7 +55,7 @@ extension Command {
     static let restore = Command(
         name: "restore", summary: "Put a cloud's state back from a file; what is there now is set aside",
         words: ["FILE"],
-        options: [data, config],
+        options: [data, config, roles],
         run: { arguments throws(Failure) in
             let care = Care(try CloudSettings.read(arguments))
             let aside = try await care.restore(from: arguments[0] ?? "") { Terminal.progress($0) }
@@ -69,7 +69,7 @@ extension Command {
             let care = Care(try CloudSettings.read(arguments))
             switch arguments[0] {
             case "status": break
-            case "migrate": try await care.migrate()
+            case "migrate": try await care.migrate { Terminal.progress($0) }
             default: throw .invalid("`martlet db` does two things: status and migrate.")
             }
             var table = Table(headings: ["service", "done", "missing"])

@@ -8,6 +8,8 @@ struct Command: Sendable {
         /// What its value is called in the help; nil for a switch.
         let value: String?
         let summary: String
+        /// Given again, it adds to what was said before: `--listen 127.0.0.1 --listen ::1`.
+        var isList = false
     }
 
     let name: String
@@ -58,7 +60,12 @@ struct Arguments: Sendable {
             guard let value = parts.count == 2 ? parts[1] : rest.popFirst() else {
                 throw .invalid("--\(name) needs a value.")
             }
-            values[name] = value
+            if let before = values[name] {
+                guard option.isList else { throw .invalid("--\(name) is given twice: \(before) and \(value).") }
+                values[name] = before + "," + value
+            } else {
+                values[name] = value
+            }
         }
         let needed = command.words.prefix { !$0.hasPrefix("[") }
         guard self.words.count >= needed.count else {

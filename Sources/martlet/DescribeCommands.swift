@@ -58,6 +58,10 @@ extension Command {
 extension CloudSettings {
     /// What the command line says goes before the environment, that before the file.
     static func read(_ arguments: Arguments) throws(Failure) -> CloudSettings {
-        try read(file: arguments["config"], data: arguments["data"].map { DataDirectory($0) })
+        var settings = try read(file: arguments["config"], data: arguments["data"].map { DataDirectory($0) })
+        if let roles = arguments["roles"] {
+            settings.roles = try Role.named(roles.split(separator: ",").map(String.init))
+        }
+        return settings
     }
 }

@@ -12,14 +12,16 @@ extension Command {
         name: "serve", summary: "The same as a service of the machine: what is set stands in a file",
         options: [data, config, roles] + ways, run: up)
 
-    private static let roles = Option(
+    static let roles = Option(
         name: "roles", value: "ROLES",
-        summary: "what this process does: \(Role.allCases.map(\.rawValue).joined(separator: ",")); all (all)")
+        summary: "what this process does: \(Role.allCases.map(\.rawValue).joined(separator: ",")); all (all)",
+        isList: true)
 
     private static let ways = [
         Option(
             name: "listen", value: "ADDRESSES",
-            summary: "where to listen: 127.0.0.1, ::1, unix:/run/martlet.sock; several with commas (127.0.0.1)"),
+            summary: "where to listen: 127.0.0.1, ::1, unix:/run/martlet.sock; several with commas (127.0.0.1)",
+            isList: true),
         Option(name: "port", value: "PORT", summary: "one port for all services, instead of each one's own"),
         Option(name: "certificate", value: "FILE", summary: "makes the APIs https: the certificate, in PEM"),
         Option(name: "key", value: "FILE", summary: "the certificate's key"),
@@ -33,9 +35,6 @@ extension Command {
     private static func up(_ arguments: Arguments) async throws(Failure) {
         let started = SystemClock().now
         var settings = try CloudSettings.read(arguments)
-        if let roles = arguments["roles"] {
-            settings.roles = try Role.named(roles.split(separator: ",").map(String.init))
-        }
         if let listen = arguments["listen"] {
             settings.listen = try listen.split(separator: ",").map { text throws(Failure) in
                 try Entrance(String(text))
@@ -58,7 +57,7 @@ extension Command {
         try settings.data.take()
         Terminal.say("data     \(settings.data.path)")
         let log = Log(style: isatty(STDERR_FILENO) == 1 ? .people : .json)
-        let cloud = try await Cloud(settings, log: log)
+        let cloud = try await Cloud(settings, log: log) { Terminal.progress($0) }
         try await cloud.prepare()
         for name in cloud.names { Terminal.say("service  \(name)  \(settings.url(of: name))") }
         if !settings.roles.isAll { Terminal.say("roles    \(settings.roles.names)") }

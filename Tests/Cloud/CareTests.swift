@@ -32,6 +32,16 @@ import Trace
         }
     }
 
+    @Test func whateverThisMachineLacksHasARemedy() async throws {
+        var settings = CloudSettings(data: DataDirectory("/dev/shm/not/there/yet"))
+        settings.firstImage = nil
+        let diagnosis = try await Care(settings).diagnosis()
+        #expect(diagnosis.contains { $0.what.contains("a new cloud begins with") && $0.state == "missing" })
+        for one in diagnosis { #expect((one.state == "missing" || one.state == "closed") != one.remedy.isEmpty) }
+        #expect(
+            diagnosis.contains { $0.what == "room on the disk of /dev/shm" }, "the disk on which the folder will be")
+    }
+
     @Test func nobodyRestoresOverARunningCloud() async throws {
         try await RunningCloud.with { running in
             let file = running.cloud.settings.data.path + ".tar"

@@ -1,5 +1,6 @@
 import Base
 import Foundation
+import IO
 import TestServers
 import Testing
 import Trace
@@ -28,6 +29,47 @@ import Trace
             #expect(openrc.contains("export OS_CACERT=\(authority)"))
             let wrong = try await Care(cloud.settings).status().filter { !$0.isGood }
             #expect(wrong.isEmpty, "our own commands trust it, too")
+        }
+    }
+
+    @Test func aConsoleIsShownAndSpokenToOverTLS() async throws {
+        try await withCloud { settings in
+            settings.adminPassword = "secret"
+        } _: { cloud, folder in
+            let running = RunningCloud(cloud: cloud, token: try await RunningCloud.login(cloud))
+            let id = try await Ordered(running).boot()
+            let port = try #require(cloud.settings.port)
+            let answer = try await curl(
+                "https://127.0.0.1:\(port)/compute/v2.1/servers/\(id)/remote-consoles", "--cacert",
+                folder + "/tls.crt", "--header", "X-Auth-Token: \(running.token)", "--header",
+                "Content-Type: application/json", "--header", "OpenStack-API-Version: compute 2.8", "--data",
+                "{\"remote_console\": {\"protocol\": \"vnc\", \"type\": \"novnc\"}}")
+            let made = try JSONReader.read(Array(answer.utf8))
+            let url = try #require(made["remote_console"]?["url"]?.string)
+            #expect(url.hasPrefix("https://127.0.0.1:\(port)/console/vnc_lite.html?path="))
+            let page = try await curl(url, "--cacert", folder + "/tls.crt")
+            #expect(page.contains("wss"), "whoever came by https goes on encrypted")
+
+            let talk = try #require(url.components(separatedBy: "path=").last?.removingPercentEncoding)
+            let upgrade =
+                "GET /\(talk) HTTP/1.1\r\nHost: 127.0.0.1:\(port)\r\nOrigin: https://127.0.0.1:\(port)\r\n"
+                + "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+                + "Sec-WebSocket-Key: AAECAwQFBgcICQoLDA0ODw==\r\nSec-WebSocket-Protocol: binary\r\n\r\n"
+            let loops = Loops(count: 1)
+            let trust = try TLSTrust(authorities: folder + "/tls.crt")
+            // What a screen says first when it is there; whoever comes a second time is turned away.
+            for (status, ending) in [("101", "RFB 003.008\n"), ("403", "}")] {
+                let stream = try await IO.Stream.connect(to: .tcp(host: "127.0.0.1", port: port), on: loops)
+                try await stream.secure(to: "127.0.0.1", trusting: trust)
+                try await stream.write(Array(upgrade.utf8))
+                var answer: [UInt8] = []
+                while !String(decoding: answer, as: UTF8.self).hasSuffix(ending) {
+                    answer += try #require(try await stream.read(by: .after(.seconds(120))))
+                }
+                #expect(String(decoding: answer, as: UTF8.self).hasPrefix("HTTP/1.1 \(status) "))
+                await stream.close()
+            }
+            await loops.stop()
         }
     }
 

@@ -89,6 +89,26 @@ import Trace
         }
     }
 
+    @Test func whoFollowsABuildIsToldEachStepOnceAndNotKeptWaiting() async throws {
+        try await RunningCloud.with { cloud in
+            let settings = cloud.cloud.settings
+            let made = try await cloud.send("POST", "/compute/v2.1/servers", order(cloud))
+            let id = try #require(made.json["server"]?["id"]?.string)
+            var told: [Span] = []
+            try await Cloud.follow(id, settings) { told += $0 }
+            let shown = try await cloud.send("GET", "/compute/v2.1/servers/\(id)").json
+            #expect(shown["server"]?["status"] == "ACTIVE")
+            #expect(told.contains { $0.name == "choose a host" && $0.kind == .step })
+            #expect(told.contains { $0.kind == .hypervisor && $0.name.hasPrefix("make the guest") })
+            #expect(Set(told.map(\.id)).count == told.count)
+            // Of what is over there is nothing to wait for.
+            var again: [Span] = []
+            try await Cloud.follow(id, settings) { again += $0 }
+            #expect(again.count >= told.count)
+            await #expect(throws: Failure.self) { try await Cloud.follow("nobody", settings) { _ in } }
+        }
+    }
+
     @Test func theStoryOfABootIsKeptAfterTheServerIsGone() async throws {
         try await RunningCloud.with { cloud in
             let made = try await cloud.send("POST", "/compute/v2.1/servers", order(cloud))

@@ -66,9 +66,11 @@ struct RunningCloud {
     }
 
     /// Asks again until the answer is as it should be; an answer that never comes fails the test.
-    func wait(for target: String, until isThere: (Int, JSON) -> Bool) async throws -> JSON {
+    func wait(
+        for target: String, version: String = "2.1", until isThere: (Int, JSON) -> Bool
+    ) async throws -> JSON {
         for _ in 0..<2_400 {
-            let (status, json) = try await send("GET", target)
+            let (status, json) = try await send("GET", target, version: version)
             if isThere(status, json) { return json }
             try await Task.sleep(for: .milliseconds(50))
         }

@@ -1,6 +1,7 @@
 import Base
 import Foundation
 import HTTP
+import SQL
 import Synchronization
 import Testing
 import Workflow
@@ -252,20 +253,83 @@ import Workflow
 /// Whatever is done with a server may fail in any of its steps, before and after: it comes to rest, and its deletion
 /// leaves nothing behind.
 @Suite struct LongServerFailureTests {
-    /// Fails once, in one step.
+    /// Fails once, in one step; or is as if the process died there.
     private final class Trap: Sendable {
-        private let armed = Mutex<(step: String, point: WorkflowRunner.FaultPoint)?>(nil)
+        private let armed = Mutex<(step: String, point: WorkflowRunner.FaultPoint, isDeadly: Bool)?>(nil)
 
-        func arm(_ step: String, _ point: WorkflowRunner.FaultPoint) { armed.withLock { $0 = (step, point) } }
+        func arm(_ step: String, _ point: WorkflowRunner.FaultPoint, isDeadly: Bool = false) {
+            armed.withLock { $0 = (step, point, isDeadly) }
+        }
+
         var isSprung: Bool { armed.withLock { $0 == nil } }
 
         func meet(_ point: WorkflowRunner.FaultPoint, _ step: String) throws {
-            let isMet = armed.withLock { armed in
-                guard let trap = armed, trap.step == step, trap.point == point else { return false }
+            let met = armed.withLock { armed in
+                guard let trap = armed, trap.step == step, trap.point == point else { return Bool?.none }
                 armed = nil
-                return true
+                return trap.isDeadly
             }
-            if isMet { throw Failure(.bug, "A trap in \"\(step)\".") }
+            guard let isDeadly = met else { return }
+            guard isDeadly else { throw Failure(.bug, "A trap in \"\(step)\".") }
+            withUnsafeCurrentTask { $0?.cancel() }
+            throw CancellationError()
+        }
+
+        /// A process that starts lets go of what it held when it died.
+        func reborn(_ cloud: RunningCloud) async throws {
+            while !isSprung { try await Task.sleep(for: .milliseconds(5)) }
+            try await Task.sleep(for: .milliseconds(50))
+            let database = try Database(Database.Location(cloud.cloud.settings.databaseAddress))
+            try await database.write { tx in
+                try tx.run("UPDATE workflow_run SET held_until = 0 WHERE direction IN ('forward', 'undoing')")
+                return
+            }
+            await database.close()
+        }
+    }
+
+    /// What fails is taken back, and what dies goes on: whatever the store holds for a server, the server has.
+    @Test func attachingAndDetachingEndWellWhereverTheyBreakOff() async throws {
+        let trap = Trap()
+        try await RunningCloud.with(fault: trap.meet) { cloud in
+            let ground = try await Ordered(cloud)
+            let (id, volume) = (try await ground.boot(), try await ground.volume())
+            let path = "/compute/v2.1/servers/\(id)/os-volume_attachments"
+            let bonds = "/volume/v3/attachments?volume_id=\(volume)"
+            let version = "2.89, volume 3.44"
+            let wish: JSON = ["volumeAttachment": ["volumeId": .string(volume)]]
+            for point in WorkflowRunner.FaultPoint.allCases {
+                let steps = [
+                    ("reserve it", "detach it on the host"), ("attach it on the host", "let go of it"),
+                ]
+                for (attaching, detaching) in steps {
+                    trap.arm(attaching, point)
+                    let refused = try await cloud.send("POST", path, wish)
+                    // What fails soon after the reservation may be told, too.
+                    #expect(refused.status == 500 || attaching != "reserve it" && refused.status == 200)
+                    _ = try await cloud.wait(for: path) { $1["volumeAttachments"]?.array?.isEmpty == true }
+                    try await ground.wait(forVolume: volume, "available")
+                    _ = try await cloud.wait(for: bonds, version: version) { $1["attachments"]?.array?.isEmpty == true }
+
+                    trap.arm(attaching, point, isDeadly: true)
+                    async let answer = cloud.send("POST", path, wish)
+                    try await trap.reborn(cloud)
+                    #expect(try await answer.status == 200, "\(point) \"\(attaching)\"")
+                    try await ground.wait(forVolume: volume, "in-use")
+                    let held = try await cloud.send("GET", bonds, version: version).json["attachments"]
+                    #expect(held?.array?.count == 1, "\(point) \"\(attaching)\"")
+                    let own = try await cloud.send("GET", "\(path)/\(volume)", version: "2.89").json["volumeAttachment"]
+                    #expect(own?["attachment_id"] == held?.array?.first?["id"])
+
+                    trap.arm(detaching, point, isDeadly: true)
+                    #expect(try await cloud.send("DELETE", "\(path)/\(volume)").status == 202)
+                    try await trap.reborn(cloud)
+                    try await ground.wait(forVolume: volume, "available")
+                    _ = try await cloud.wait(for: path) { $1["volumeAttachments"]?.array?.isEmpty == true }
+                    _ = try await cloud.wait(for: bonds, version: version) { $1["attachments"]?.array?.isEmpty == true }
+                }
+            }
+            try await ground.expectNothingLeft(after: id)
         }
     }
 

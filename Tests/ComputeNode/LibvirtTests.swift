@@ -118,6 +118,21 @@ struct LibvirtLongTests {
         }
     }
 
+    /// As on a machine whose libvirt is new, when a backup was put back there.
+    @Test func aGuestOfWhichLibvirtHasNeverHeardIsDefinedFromItsFolder() async throws {
+        try await withRig { rig in
+            let spec = rig.spec()
+            try await rig.driver.ensureRunning(spec)
+            let words = ["-q", "-c", try await rig.libvirt.address()]
+            for word in ["destroy", "undefine"] {
+                try await Program("virsh", words + [word, spec.id.text]).run(by: "test")
+            }
+            #expect(try await rig.libvirt.sight(of: try rig.libvirt.guestFolder(spec.id)) == .unknown)
+            try await rig.driver.ensureRunning(spec)
+            #expect(try await rig.power(spec.id) == .running)
+        }
+    }
+
     @Test func aLibvirtThatIsKilledLosesNoGuest() async throws {
         try await withRig { rig in
             let spec = rig.spec()

@@ -73,6 +73,59 @@ import Testing
         }
     }
 
+    /// Answers with the body as it came in blocks, each marked by a bar.
+    static let blocks: HTTPServer.Handler = { request in
+        let block = Block(size: 8)
+        var text = ""
+        do throws(Failure) {
+            while try await request.body.fill(block) {
+                while block.isFull {
+                    text += String(decoding: block.bytes, as: UTF8.self) + "|"
+                    block.clear()
+                }
+            }
+        } catch { return HTTPResponse(400, body: .bytes(Array(error.message.utf8))) }
+        text += String(decoding: block.bytes, as: UTF8.self)
+        return HTTPResponse(200, body: .bytes(Array(text.utf8)))
+    }
+
+    @Test(arguments: ["", "short", "just8long", "eight888", "much more than one block holds"])
+    func aBodyIsReadIntoBlocksAndNothingBehindIt(body: String) async throws {
+        let bytes = Array(body.utf8)
+        let expected = stride(from: 0, to: bytes.count, by: 8).map { start in
+            let part = bytes[start..<min(start + 8, bytes.count)]
+            return String(decoding: part, as: UTF8.self) + (part.count == 8 ? "|" : "")
+        }.joined()
+        let next = "GET /next HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+        let plain = "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: \(bytes.count)\r\n\r\n\(body)"
+        let size = String(bytes.count, radix: 16)
+        let chunks = (bytes.isEmpty ? "" : "\(size)\r\n\(body)\r\n") + "0\r\n\r\n"
+        let chunked = "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n\(chunks)"
+        try await withServer(handler: ServerTests.blocks) { client in
+            for request in [plain, chunked] {
+                let atOnce = try await client.talk(request + next)
+                #expect(atOnce.contains("\r\n\r\n\(expected)HTTP/1.1 200"))
+                let wire = try await client.connect()
+                for byte in request.utf8 { try await wire.stream.write([byte]) }
+                try await wire.send(next)
+                #expect(try await wire.rest().contains("\r\n\r\n\(expected)HTTP/1.1 200"))
+                await wire.stream.close()
+            }
+        }
+    }
+
+    @Test func aBodyThatEndsEarlyIsNoWholeOne() async throws {
+        try await withServer(handler: ServerTests.blocks) { client in
+            let wire = try await client.connect()
+            try await wire.send("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n\r\nnot all of it")
+            await wire.stream.finishWriting()
+            let answer = try await wire.rest()
+            #expect(answer.hasPrefix("HTTP/1.1 400"))
+            #expect(answer.header("Connection") == "close")
+            await wire.stream.close()
+        }
+    }
+
     @Test func aBodyIsAskedForOnlyWhenItIsWanted() async throws {
         let handler: HTTPServer.Handler = { request in
             request.path == "/no" ? HTTPResponse(403) : await ServerTests.echo(request)

@@ -68,7 +68,7 @@ import Testing
         let staged = try await talk.image()
         _ = await talk.upload([1], to: staged + "/stage", as: .member)
         let orphan = try await store.receive()
-        try await orphan.write([[9]])
+        try await orphan.write([9])
         try await orphan.keep(as: StoreKey("nobody's"))
         try await database.write { tx in
             try tx.run("UPDATE image SET status = 'saving', work = 'gone' WHERE status = 'queued'")

@@ -11,16 +11,17 @@ import Testing
         let process = Process()
         private let log: String
 
-        init(_ folder: String, port: Int) async throws {
+        init(_ folder: String, port: Int, _ more: String...) async throws {
             log = folder + ".log"
             try Data().write(to: URL(filePath: log))
             let output = try #require(FileHandle(forWritingAtPath: log))
             process.executableURL = Site.program
-            process.arguments = ["up", "--data", folder, "--port", "\(port)", "--hypervisor", "simulated"]
+            process.arguments = ["up", "--data", folder, "--port", "\(port)", "--hypervisor", "simulated"] + more
             process.standardInput = FileHandle.nullDevice
             process.standardOutput = output
             process.standardError = output
             try process.run()
+            Wards.add(process)
             while !text.contains("\nready ") {
                 guard process.isRunning else { throw NotReady(log: text) }
                 try await Task.sleep(for: .milliseconds(50))
@@ -31,12 +32,16 @@ import Testing
 
         func end(_ signal: Int32) async throws -> Int32 {
             kill(process.processIdentifier, signal)
+            Wards.remove(process)
             try await Aside.run { [process] in process.waitUntilExit() }
             return process.terminationStatus
         }
 
         deinit {
-            if process.isRunning { process.terminate() }
+            if process.isRunning {
+                process.terminate()
+                Wards.remove(process)
+            }
             try? FileManager.default.removeItem(atPath: log)
         }
     }
@@ -44,10 +49,16 @@ import Testing
     private func run(_ words: String..., environment: [String: String] = [:]) async throws -> (
         status: Int32, text: String
     ) {
+        try await run(Site.program.path, words, environment)
+    }
+
+    private func run(_ program: String, _ words: [String], _ environment: [String: String] = [:]) async throws -> (
+        status: Int32, text: String
+    ) {
         let surroundings = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         return try await Aside.run {
             let process = Process()
-            process.executableURL = Site.program
+            process.executableURL = URL(filePath: program)
             process.arguments = words
             process.environment = surroundings
             let pipe = Pipe()
@@ -80,6 +91,39 @@ import Testing
             let facts = try FileManager.default.attributesOfItem(atPath: "\(folder)/\(name)")
             #expect(facts[.posixPermissions] as? Int == 0o600)
         }
+    }
+
+    /// `script` gives a program a terminal of its own.
+    @Test func longWorkShowsItsProgressOnATerminalAndNowhereElse() async throws {
+        for isTerminal in [true, false] {
+            let folder = "/tmp/martlet-\(UUID().uuidString)"
+            defer { try? FileManager.default.removeItem(atPath: folder) }
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            let words = "'\(Site.program.path)' db migrate --data \(folder)"
+            let command = isTerminal ? ["-qec", words, "/dev/null"] : ["-c", words]
+            let done = try await run(isTerminal ? "/usr/bin/script" : "/bin/sh", command)
+            #expect(done.status == 0 && done.text.contains("SERVICE"))
+            for service in ["workflow", "identity", "compute"] {
+                #expect(done.text.contains("tables   \(service): made") == isTerminal)
+            }
+        }
+    }
+
+    @Test func placesToListenAtAddUpAndOtherOptionsAreGivenOnce() async throws {
+        let folder = "/tmp/martlet-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let socket = folder + ".sock"
+        let cloud = try await Running(
+            folder, port: try RabbitMQ.freePort(), "--listen", "127.0.0.1", "--listen", "::1,unix:\(socket)")
+        for place in ["127.0.0.1:", "[::1]:", "unix:\(socket)"] { #expect(cloud.text.contains("\nlisten   \(place)")) }
+        #expect(try await cloud.end(SIGTERM) == 0)
+        let twice = try await run("up", "--port", "8000", "--port", "8001")
+        #expect(twice.status == 2 && twice.text.contains("--port is given twice: 8000 and 8001."))
+    }
+
+    @Test func whatIsUnderWayIsNotToldInAView() async throws {
+        let both = try await run("trace", "ID", "--follow", "--view", "29")
+        #expect(both.status == 2 && both.text.contains("--follow"))
     }
 
     @Test func whatIsMisspeltIsToldTheNearest() async throws {

@@ -55,14 +55,24 @@ struct RolesLongTests {
     @Test func aBootIsToldWhole() async throws {
         try await Site.with { site in
             try await site.startThree()
-            // Without a volume of its own the steps 26 to 28 are none of this boot.
-            let server = try await site.boot(fromVolume: false)
-            try await site.until("the server is there") { try await site.status(of: server) == "ACTIVE" }
-            let wanted = Array(3...25) + [29]
-            var told: [Int] = []
-            try await site.until("all of it is told") {
-                told = try await site.trace(server)
-                return Set(wanted).isSubset(of: told) || Task.isCancelled
+            for fromVolume in [false, true] {
+                let server = try await site.boot(fromVolume: fromVolume)
+                try await site.until("the server is there") { try await site.status(of: server) == "ACTIVE" }
+                // Without a volume of its own the steps 26 to 28 are none of a boot, and with one 20 to 22 are none.
+                let wanted = Array(3...19) + (fromVolume ? [] : [20, 21, 22]) + [23, 24, 25]
+                let volumes = fromVolume ? [26, 27, 28] : []
+                let all = Set(wanted + volumes + [29])
+                var told: [Int: String] = [:]
+                try await site.until("all of it is told") {
+                    told = try await site.trace(server)
+                    return all.isSubset(of: told.keys) || Task.isCancelled
+                }
+                #expect(Set(told.keys).subtracting([1, 2]) == all)
+                // What the host asks for it tells itself, and each whom it asks that identity checks the token.
+                for number in [13, 23] + volumes.filter({ $0 != 27 }) + (fromVolume ? [] : [20]) {
+                    #expect(told[number] == "compute-node", "step \(number)")
+                }
+                for number in [24, fromVolume ? 27 : 21] { #expect(told[number] == "identity", "step \(number)") }
             }
         }
     }

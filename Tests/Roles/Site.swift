@@ -57,7 +57,10 @@ final class Site {
     }
 
     private func end() async {
-        for process in processes.values { process.terminate() }
+        for process in processes.values {
+            process.terminate()
+            Wards.remove(process)
+        }
         let ending = Array(processes.values)
         try? await Aside.run { for process in ending { process.waitUntilExit() } }
         await client.close()
@@ -95,12 +98,14 @@ final class Site {
         process.standardOutput = output
         process.standardError = output
         try process.run()
+        Wards.add(process)
         processes[name] = process
     }
 
     func kill(_ name: String) throws {
         let process = try #require(processes[name])
         Foundation.kill(process.processIdentifier, SIGKILL)
+        Wards.remove(process)
         process.waitUntilExit()
         processes[name] = nil
     }
@@ -231,8 +236,8 @@ final class Site {
         return reply.status == 404 ? "GONE" : reply.json["server"]?["status"]?.string ?? "\(reply.status)"
     }
 
-    /// The steps of a server's boot that are told by `martlet trace`.
-    func trace(_ server: String) async throws -> [Int] {
+    /// The steps of a server's boot that are told by `martlet trace`, and who did each.
+    func trace(_ server: String) async throws -> [Int: String] {
         let arguments = ["trace", server, "--view", "29", "--output", "json", "--config", "\(folder)/c1.yaml"]
         let text = try await Aside.run { [program = Site.program] in
             let process = Process()
@@ -247,7 +252,10 @@ final class Site {
             return String(decoding: data, as: UTF8.self)
         }
         let lines = (try? JSONReader.read(text))?.array ?? []
-        return lines.compactMap { $0["number"]?.integer.map { Int($0) } }
+        let steps = lines.compactMap { line in
+            line["number"]?.integer.map { (Int($0), line["actor"]?.string ?? "") }
+        }
+        return Dictionary(steps) { first, _ in first }
     }
 
     func expectNothingLeft() async throws {

@@ -1,5 +1,6 @@
 import Base
 import SQL
+import Synchronization
 import Testing
 
 @Suite struct MigrationTests {
@@ -39,6 +40,20 @@ import Testing
             try await database.migrate("library", history, at: now)
             try await database.migrate("library", history, at: now + .seconds(1))
             #expect(try await database.appliedMigrations().allSatisfy { $0.appliedAt == now })
+        }
+    }
+
+    @Test(arguments: Store.all) func eachStepIsToldBeforeItIsTakenAndFirstTablesOnce(_ store: Store) async throws {
+        try await store.withDatabase { database in
+            let told = Mutex<[String]>([])
+            let tell: @Sendable (String) -> Void = { line in told.withLock { $0.append(line) } }
+            try await database.migrate("library", Array(history.prefix(1)), at: now, tell)
+            try await database.migrate("library", history, at: now, tell)
+            try await database.migrate("library", history, at: now, tell)
+            #expect(
+                told.withLock { $0 } == [
+                    "library: made", "library: count books (2 of 3)", "library: empty the cellar (3 of 3)",
+                ])
         }
     }
 

@@ -147,6 +147,22 @@ import Testing
         }
     }
 
+    @Test func shortReadsAreDoneOnTheSpotHoweverManyLongOnesThereWere() async throws {
+        try await withHastyShelf { database in
+            @Sendable func thread() -> UInt { UInt(pthread_self()) }
+            for _ in 0..<1_200 {
+                let count = try await database.read { try $0.count("SELECT COUNT(*) FROM book WHERE title <> ''") }
+                #expect(count == 3_000)
+                let asking = thread()
+                let reading = try await database.read { tx in
+                    _ = try tx.ids("id = '17'")
+                    return thread()
+                }
+                #expect(reading == asking)
+            }
+        }
+    }
+
     @Test func aReadThatIsGivenUpLeavesNothingToTheNext() async throws {
         try await withHastyShelf { database in
             // Whoever hides the failure doesn't get away with half an answer.

@@ -49,9 +49,9 @@ package final class RabbitMQ: Sendable {
         export RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none"
         export RABBITMQ_PID_FILE="$folder/pid"
         echo '[].' >plugins
-        openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 -subj /CN=ca 2>>log.txt
-        openssl req -newkey rsa:2048 -nodes -keyout key.pem -out request.pem -subj /CN=localhost 2>>log.txt
-        openssl x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -out cert.pem -days 2 2>>log.txt
+        openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 -subj /CN=ca 2>openssl.txt
+        openssl req -newkey rsa:2048 -nodes -keyout key.pem -out request.pem -subj /CN=localhost 2>>openssl.txt
+        openssl x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -out cert.pem -days 2 2>>openssl.txt
         {
             echo "listeners.ssl.1 = 127.0.0.1:$secure"
             echo "ssl_options.cacertfile = $folder/ca.pem"
@@ -69,9 +69,10 @@ package final class RabbitMQ: Sendable {
         }
         keep &
         keeper=$!
-        for try in $(seq 1200); do
+        # Twenty seconds on an idle machine, and minutes where ten others want its two cores.
+        for try in $(seq 1800); do
             grep -q 'completed with' log.txt && break
-            sleep 0.1
+            sleep 0.3
         done
         grep -q 'completed with' log.txt && echo ready || echo never
         exec >/dev/null

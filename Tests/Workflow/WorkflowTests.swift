@@ -62,6 +62,27 @@ enum Demolish: Workflow {
     }
 }
 
+/// Work that ends with something written.
+enum Sell: Workflow {
+    static let name = "sell"
+    typealias State = Build.State
+
+    static let deeds = Migration("create deed", "CREATE TABLE deed (house VARCHAR(64) NOT NULL PRIMARY KEY)")
+
+    static let steps: [Step<Sell>] = [
+        .concluding("sign") { tools, _ in
+            tools.make("signature")
+            return Conclusion(to: "write the deed") { try $0.run("INSERT INTO deed (house) VALUES ('house')") }
+        } undo: { tools, _ in
+            tools.unmake("signature")
+        }
+    ]
+
+    static func failed(_ tools: Things, _ state: State, _ failure: Failure) async throws {
+        tools.failures.withLock { $0.append(failure) }
+    }
+}
+
 final class TestClock: Clock {
     private let time = Mutex(Moment(seconds: 1_000_000))
     var now: Moment { time.withLock { $0 } }
@@ -77,13 +98,14 @@ final class TestClock: Clock {
 
     init() async throws {
         database = try Database(.memory)
-        try await database.migrate("workflow", [Run.created], at: clock.now)
+        try await database.migrate("workflow", [Run.created, Sell.deeds], at: clock.now)
         things.isOpen.withLock { $0 = true }
     }
 
     func runner(_ name: String = "one", fault: @escaping WorkflowRunner.Fault = { _, _ in }) -> WorkflowRunner {
         WorkflowRunner(
-            [Runnable(Build.self, things), Runnable(Demolish.self, things)], name: name, database: database,
+            [Runnable(Build.self, things), Runnable(Demolish.self, things), Runnable(Sell.self, things)], name: name,
+            database: database,
             world: World(clock: clock, chance: SeededChance(seed: 1)), log: .silent, fault: fault)
     }
 
@@ -282,5 +304,38 @@ final class TestClock: Clock {
         }
         #expect(try await onlyRun().direction == .undone)
         #expect(things.failures.withLock { $0.map(\.message) } == ["rain"])
+    }
+
+    // MARK: Conclusions
+
+    private func deeds() async throws -> Int { try await database.read { try $0.count("SELECT COUNT(*) FROM deed") } }
+
+    private func sell(_ runner: WorkflowRunner) async throws {
+        try await database.write { try runner.start(Sell.self, about: "house", Build.State(), $0) }
+        try await runner.settle()
+    }
+
+    @Test func whatAStepConcludesIsWrittenWithItsEnd() async throws {
+        try await sell(runner())
+        #expect(try await deeds() == 1)
+        #expect(try await onlyRun().direction == .done)
+    }
+
+    @Test func whatFailsBeforeItsEndConcludesNothing() async throws {
+        try await sell(runner { point, _ in if point == .after { throw Failure.invalid("broken") } })
+        #expect(try await deeds() == 0)
+        #expect(things.all.isEmpty)
+        #expect(try await onlyRun().direction == .undone)
+    }
+
+    @Test func aConclusionThatCannotBeWrittenFailsTheStep() async throws {
+        try await database.write { try $0.run("INSERT INTO deed (house) VALUES ('house')") }
+        try await sell(runner())
+        #expect(things.all.isEmpty)
+        #expect(things.failures.withLock { $0.count } == 1)
+        #expect(try await onlyRun().direction == .undone)
+        let spans = try await database.read { try $0.spans(about: "house") }
+        #expect(spans.map(\.name).contains("sign"))
+        #expect(spans.first { $0.name == "write the deed" }?.failure != nil)
     }
 }

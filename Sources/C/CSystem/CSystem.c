@@ -52,6 +52,12 @@ ssize_t system_copy_range(int from, int to, off_t place, size_t length) {
     return copy_file_range(from, &source, to, &target, length, 0);
 }
 
+int system_write_past_cache(int file, int yes) {
+    int flags = fcntl(file, F_GETFL);
+    if (flags < 0) return -1;
+    return fcntl(file, F_SETFL, yes ? flags | O_DIRECT : flags & ~O_DIRECT);
+}
+
 int system_enter_network(int space) { return setns(space, CLONE_NEWNET); }
 
 void system_name_thread(const char *name) {

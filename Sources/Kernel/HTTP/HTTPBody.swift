@@ -1,4 +1,5 @@
 package import Base
+package import IO
 import Synchronization
 
 /// The body of a message, as it comes in piece by piece.
@@ -42,6 +43,11 @@ package struct HTTPBody: Sendable {
     /// The next piece, of whatever size has come; nil at the end.
     package func next() async throws(Failure) -> [UInt8]? { try await source?.nextPiece(of: message) }
 
+    /// Reads on into a block, for bodies that are too large to be held: as much as has come. False at the end.
+    package func fill(_ block: Block) async throws(Failure) -> Bool {
+        try await source?.fill(block, of: message) ?? false
+    }
+
     /// All of it, if that is not more than `limit`.
     package func collect(limit: Int) async throws(Failure) -> [UInt8] {
         if let length, length > limit { throw HTTPBody.tooLarge(limit) }
@@ -61,6 +67,15 @@ package struct HTTPBody: Sendable {
 /// Where the pieces of a body come from.
 protocol HTTPBodySource: AnyObject, Sendable {
     func nextPiece(of message: UInt64) async throws(Failure) -> [UInt8]?
+    func fill(_ block: Block, of message: UInt64) async throws(Failure) -> Bool
+}
+
+extension HTTPBodySource {
+    func fill(_ block: Block, of message: UInt64) async throws(Failure) -> Bool {
+        guard let piece = try await nextPiece(of: message) else { return false }
+        block.append(piece)
+        return true
+    }
 }
 
 private final class HeldBytes: HTTPBodySource {

@@ -16,13 +16,38 @@ extension HTTPConnection: HTTPBodySource {
         }
     }
 
+    /// Straight from the socket into the block, but for what has come already and for chunks, which are taken apart first.
+    func fill(_ block: Block, of message: UInt64) async throws(Failure) -> Bool {
+        guard message == self.message, input.isEmpty, case .length(let left) = input.body, left > 0, !block.isFull
+        else {
+            guard let piece = try await nextPiece(of: message) else { return false }
+            block.append(piece)
+            return true
+        }
+        try await reading { () throws(Failure) in
+            let count = try await socket.read(into: block, upTo: left, by: socket.deadline(service.slowBody))
+            guard count > 0 else { throw HTTPConnection.endedEarly }
+            input.pass(count)
+        }
+        return true
+    }
+
     private func readBody(upTo limit: Int) async throws(Failure) {
-        do throws(Failure) {
-            if awaitsContinue { try await askForBody() }
+        try await reading { () throws(Failure) in
             guard let bytes = try await socket.read(upTo: limit, by: socket.deadline(service.slowBody)) else {
-                throw .invalid("The request's body ended early.")
+                throw HTTPConnection.endedEarly
             }
             input.add(bytes)
+        }
+    }
+
+    private static var endedEarly: Failure { .invalid("The request's body ended early.") }
+
+    /// After a body that broke off, nothing on the connection can be told from it.
+    private func reading(_ body: () async throws(Failure) -> Void) async throws(Failure) {
+        do throws(Failure) {
+            if awaitsContinue { try await askForBody() }
+            try await body()
         } catch {
             input.breakOff()
             throw error

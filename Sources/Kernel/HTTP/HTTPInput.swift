@@ -65,6 +65,12 @@ struct HTTPInput {
 
     mutating func breakOff() { body = .broken }
 
+    /// So much of a body of known length went past here, straight to who reads it.
+    mutating func pass(_ count: Int) {
+        guard isEmpty, case .length(let left) = body else { preconditionFailure("Only a body's own bytes can pass.") }
+        body = count == left ? .done : .length(left: left - count)
+    }
+
     /// All that is there, for a connection that is switched over to something else.
     mutating func takeRest() -> [UInt8] {
         defer { (bytes, place) = ([], 0) }

@@ -64,28 +64,37 @@ package final class Socket: Watcher, @unchecked Sendable {
         }
     }
 
+    /// Reads on behind what is in the block, at most `limit` bytes more, as soon as there is something. How much that was;
+    /// 0 when the other end has closed its side.
+    package func read(
+        into block: Block, upTo limit: Int, by deadline: Deadline = .never
+    ) async throws(Failure) -> Int {
+        while true {
+            let room = UnsafeMutableRawBufferPointer(rebasing: block.room.prefix(limit))
+            if let count = if let tls { try take(into: room, through: tls) } else { try take(into: room) } {
+                block.grow(by: count)
+                return count
+            }
+            try await wait(.reading, by: deadline)
+        }
+    }
+
     /// As `read`, without waiting. nil: nothing there yet; empty: the end.
     package func readArrived(upTo limit: Int = usualRead) throws(Failure) -> [UInt8]? {
         if let tls { try take(upTo: limit, through: tls) } else { try take(upTo: limit) }
     }
 
     func take(upTo limit: Int) throws(Failure) -> [UInt8]? {
+        // It lands in the loop's scratch and is copied to its size: who wants more at once has a block for it.
+        let scratch = UnsafeMutableRawBufferPointer(rebasing: loop.scratch[..<min(limit, loop.scratch.count)])
+        return try take(into: scratch).map { [UInt8](scratch[..<$0]) }
+    }
+
+    /// How much has arrived and is there now. nil: nothing yet; 0: the end.
+    private func take(into room: UnsafeMutableRawBufferPointer) throws(Failure) -> Int? {
         try requireOpen()
-        guard canRead, limit > 0 else { return nil }
-        // Most reads are small: those land in the loop's scratch and are copied to their size. A reader who asks for
-        // more than that means a body, and gets its bytes where they landed.
-        let scratch = loop.scratch
-        var count = 0
-        var bytes: [UInt8] = []
-        if limit <= scratch.count {
-            count = system_receive(descriptor, scratch.baseAddress, limit)
-            if count > 0 { bytes = [UInt8](scratch[..<count]) }
-        } else {
-            bytes = [UInt8](unsafeUninitializedCapacity: limit) { buffer, filled in
-                count = system_receive(descriptor, buffer.baseAddress, limit)
-                filled = max(0, count)
-            }
-        }
+        guard canRead, !room.isEmpty else { return nil }
+        let count = system_receive(descriptor, room.baseAddress, room.count)
         guard count >= 0 else {
             guard errno == EAGAIN || errno == EINTR else { throw Socket.lost(errno) }
             canRead = errno == EINTR
@@ -93,8 +102,8 @@ package final class Socket: Watcher, @unchecked Sendable {
         }
         // Less than asked for means there is no more: the kernel will tell of the next byte. Unless the end is near,
         // of which it has told already.
-        if count < limit && !isEnding { canRead = false }
-        return bytes
+        if count < room.count && !isEnding { canRead = false }
+        return count
     }
 
     var isSilent: Bool { isOpen && !canRead }

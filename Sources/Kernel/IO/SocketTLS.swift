@@ -40,8 +40,12 @@ extension Socket {
     /// As `take(upTo:)`, of what the bytes mean.
     func take(upTo limit: Int, through tls: TLSSession) throws(Failure) -> [UInt8]? {
         let room = UnsafeMutableRawBufferPointer(rebasing: loop.scratch[..<min(limit, loop.scratch.count)])
+        return try take(into: room, through: tls).map { [UInt8](room[..<$0]) }
+    }
+
+    func take(into room: UnsafeMutableRawBufferPointer, through tls: TLSSession) throws(Failure) -> Int? {
         while true {
-            if let count = try tls.decrypt(into: room) { return [UInt8](room[..<count]) }
+            if let count = try tls.decrypt(into: room) { return count }
             sendAnswers(of: tls)
             guard let bytes = try take(upTo: Socket.usualRead) else { return nil }
             guard !bytes.isEmpty else { throw .unavailable("The TLS connection ended without a goodbye.") }

@@ -9,6 +9,9 @@ extension SQL {
     /// Behind a long text column in an index, which one engine wants cut: `CREATE INDEX … (url\(.prefix))`.
     package static let prefix: SQL = "{prefix}"
 
+    /// Behind `DROP INDEX name`, for the engine that wants to know whose it is.
+    package static func of(_ table: StaticString) -> SQL { SQL(text: "{of \(table)}", values: []) }
+
     /// Keeps others from changing the rows until the transaction ends: `SELECT … WHERE id = \(id) \(.forUpdate)`.
     package static let forUpdate: SQL = "{for update}"
 
@@ -25,6 +28,8 @@ enum Dialect: Sendable {
     case sqlite
     /// The collation differs between MariaDB and MySQL: both have one that compares bytes and pads nothing.
     case mysql(collation: String)
+
+    var isSQLite: Bool { if case .sqlite = self { true } else { false } }
 
     /// The text with this engine's words for what stands in braces. Done once for each prepared statement.
     func words(for text: String) -> String {
@@ -47,6 +52,8 @@ enum Dialect: Sendable {
         case ("prefix", .sqlite), ("for update", .sqlite): return ""
         case ("prefix", .mysql): return "(255)"
         case ("for update", .mysql): return "FOR UPDATE"
+        case (_, .sqlite) where piece.hasPrefix("of "): return ""
+        case (_, .mysql) where piece.hasPrefix("of "): return "ON \(piece.dropFirst(3))"
         default: return upsert(piece.split(separator: " ", omittingEmptySubsequences: false))
         }
     }

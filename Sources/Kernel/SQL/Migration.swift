@@ -34,8 +34,13 @@ package struct AppliedMigration: Record, Hashable {
 extension Database {
     /// Brings a service's tables up to date, one process at a time. Refuses a history other than its own: a database
     /// from a newer version, or steps that were renamed, removed or put in another order.
-    package func migrate(_ service: String, _ migrations: [Migration], at now: Moment) async throws(Failure) {
-        let history = History(service: service, migrations: migrations, now: now)
+    ///
+    /// - Parameter tell: hears of each step before it is taken; of a service's first tables, which take a moment, only once.
+    package func migrate(
+        _ service: String, _ migrations: [Migration], at now: Moment,
+        _ tell: @escaping @Sendable (String) -> Void = { _ in }
+    ) async throws(Failure) {
+        let history = History(service: service, migrations: migrations, now: now, tell: tell)
         try await write(repeatable: false) { tx in try history.bringUpToDate(tx) }
     }
 
@@ -53,6 +58,7 @@ private struct History: Sendable {
     let service: String
     let migrations: [Migration]
     let now: Moment
+    let tell: @Sendable (String) -> Void
 
     static let table: SQL = """
         CREATE TABLE IF NOT EXISTS schema_migration (
@@ -72,9 +78,14 @@ private struct History: Sendable {
         let past: [AppliedMigration] = try tx.rows(
             "SELECT * FROM schema_migration WHERE service = \(service) ORDER BY position")
         try compare(past)
+        if past.isEmpty && !migrations.isEmpty { tell("\(service): made") }
         for position in migrations.indices {
             let before = position < past.count ? past[position] : nil
-            if before?.appliedAt == nil { try apply(position, after: before?.statementsDone, tx) }
+            guard before?.appliedAt == nil else { continue }
+            if !past.isEmpty {
+                tell("\(service): \(migrations[position].name) (\(position + 1) of \(migrations.count))")
+            }
+            try apply(position, after: before?.statementsDone, tx)
         }
     }
 

@@ -104,6 +104,22 @@ extension Row {
 }
 
 extension Row {
+    /// All of it, in the order of its columns.
+    var values: [SQL.Value] {
+        var values: [SQL.Value] = []
+        values.reserveCapacity(names.count)
+        for place in 0..<names.count {
+            switch statement.kind(at: place) {
+            case .text: values.append(.text(statement.text(at: place)))
+            case .integer: values.append(.integer(statement.integer(at: place)))
+            case .real: values.append(.real(statement.real(at: place)))
+            case .blob: values.append(.blob(statement.blob(at: place)))
+            case .null: values.append(.null)
+            }
+        }
+        return values
+    }
+
     /// Feeds all that the row says: rows that say the same come to the same.
     package func feed(_ sum: inout Hasher) {
         for place in 0..<names.count {

@@ -59,18 +59,25 @@ private struct Journey<W: Workflow> {
     /// False when the run waits.
     private mutating func forward(_ step: Step<W>, _ index: Int) async throws(Failure) -> Bool {
         let insists = W.insists || step.insists
+        let before = run
         var isOver = true
         do throws(Failure) {
             if run.isCancelled, !insists { throw Failure(.conflict, "It was cancelled.") }
-            isOver = try await perform(step)
-            if !isOver {
+            let outcome = try await perform(step)
+            if case .notYet = outcome {
                 try checkPatience(with: step)
+                isOver = false
             } else if let next = next(after: index) {
                 move(to: next)
             } else {
                 run.direction = .done
             }
+            if case .concluded(let conclusion) = outcome {
+                try await save(conclusion)
+                return true
+            }
         } catch {
+            run = before
             isOver = true
             guard !Task.isCancelled else { throw error }
             if insists, runner.world.now < run.stepStarted + step.limit {
@@ -96,20 +103,20 @@ private struct Journey<W: Workflow> {
     /// The next step that there is something to do in. The others are passed over in one go: each would be a save.
     private func next(after index: Int) -> Step<W>? { steps.dropFirst(index + 1).first { $0.applies(state) } }
 
-    private mutating func perform(_ step: Step<W>) async throws(Failure) -> Bool {
-        guard step.applies(state) else { return true }
+    private mutating func perform(_ step: Step<W>) async throws(Failure) -> Step<W>.Outcome {
+        guard step.applies(state) else { return .over }
         let (tools, fault, before) = (tools, runner.fault, state)
-        let (isOver, after) = try await Tracing.span(step.name, .step, by: "conductor") { () async throws(Failure) in
+        let (outcome, after) = try await Tracing.span(step.name, .step, by: "conductor") { () async throws(Failure) in
             do {
                 var state = before
                 try fault(.before, step.name)
-                let isOver = try await step.run(tools, &state)
+                let outcome = try await step.run(tools, &state)
                 try fault(.after, step.name)
-                return (isOver, state)
+                return (outcome, state)
             } catch { throw Failure(error) }
         }
         state = after
-        return isOver
+        return outcome
     }
 
     private func checkPatience(with step: Step<W>) throws(Failure) {
@@ -211,14 +218,25 @@ private struct Journey<W: Workflow> {
         return Tracing.current?.takeLast { runner.tellLater($0, of: run) } ?? []
     }
 
-    private mutating func save(keepingLease: Bool = false) async throws(Failure) {
+    private mutating func save(_ conclusion: Conclusion? = nil, keepingLease: Bool = false) async throws(Failure) {
         run.state = state.json
         if !keepingLease { run.heldUntil = runner.world.now + WorkflowRunner.lease }
         let (saved, holder) = (run, runner.name)
         let spans = pages(of: saved)
-        run.isCancelled = try await runner.database.write { tx in
+        let write = { @Sendable (tx: Transaction) throws -> Bool in
+            try conclusion?.write(tx)
             try tx.keep(spans, of: saved.requestID, about: saved.subject)
             return try tx.save(saved, holder: holder)
+        }
+        do throws(Failure) {
+            if let purpose = conclusion?.purpose {
+                run.isCancelled = try await runner.database.write(to: purpose, write)
+            } else {
+                run.isCancelled = try await runner.database.write(write)
+            }
+        } catch {
+            Tracing.current?.add(spans)
+            throw error
         }
     }
 }

@@ -161,6 +161,16 @@ extension Transaction {
             """)
     }
 
+    /// Whether anything is done about a thing, or for a request, just now.
+    package func isUnderWay(_ subjectOrRequest: String) throws(Failure) -> Bool {
+        try exists(
+            """
+            SELECT 1 FROM workflow_run
+            WHERE (subject = \(subjectOrRequest) OR request_id = \(subjectOrRequest))
+                AND direction IN ('forward', 'undoing')
+            """)
+    }
+
     package func hasRuns(of workflow: String, about subject: String) throws(Failure) -> Bool {
         try exists(
             """

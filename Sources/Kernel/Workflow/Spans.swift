@@ -5,16 +5,17 @@ package import Trace
 /// What changed the cloud is kept with the thing that it changed, written in the transaction that happens anyway.
 extension Transaction {
     package func keep(_ spans: [Span], of requestID: String, about subject: String) throws(Failure) {
-        for span in spans {
-            try insert(
-                into: "span",
-                [
-                    "subject": subject, "trace": Int64(bitPattern: span.trace), "id": Int64(bitPattern: span.id),
-                    "parent": span.parent.map { Int64(bitPattern: $0) }, "request_id": requestID, "name": span.name,
-                    "kind": span.kind.rawValue, "actor": span.actor, "start_at": span.start,
-                    "duration": span.duration.microseconds, "failure": span.failure,
-                ])
+        let rows = spans.map { span -> KeyValuePairs<StaticString, SQL.Value> in
+            [
+                "subject": .text(subject), "trace": .integer(Int64(bitPattern: span.trace)),
+                "id": .integer(Int64(bitPattern: span.id)),
+                "parent": span.parent.map { .integer(Int64(bitPattern: $0)) } ?? .null,
+                "request_id": .text(requestID), "name": .text(span.name), "kind": .text(span.kind.rawValue),
+                "actor": .text(span.actor), "start_at": span.start.bound,
+                "duration": .integer(Int64(span.duration.microseconds)), "failure": span.failure.bound,
+            ]
         }
+        try insert(into: "span", rows)
     }
 
     /// The first that were kept of a request.

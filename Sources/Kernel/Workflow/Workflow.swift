@@ -1,4 +1,5 @@
 package import Base
+package import SQL
 
 /// A long operation as one list of named steps, each with its undo. Progress is saved after every step, so a crash
 /// repeats at most one, and a failure undoes the finished ones in reverse.
@@ -38,12 +39,18 @@ package struct Retry: Sendable {
 package struct Step<W: Workflow>: Sendable {
     package typealias Action = @Sendable (W.Tools, inout W.State) async throws -> Void
     package typealias Question = @Sendable (W.Tools, inout W.State) async throws -> Bool
+    package typealias Decision = @Sendable (W.Tools, inout W.State) async throws -> Conclusion
+
+    enum Outcome: Sendable {
+        case notYet, over
+        case concluded(Conclusion)
+    }
 
     package let name: String
     /// How long it may take before it counts as failed.
     package let limit: Duration
     let applies: @Sendable (W.State) -> Bool
-    let run: Question
+    let run: @Sendable (W.Tools, inout W.State) async throws -> Outcome
     let undo: Action?
     /// Whether there is no way back from here, as in `Workflow.insists`.
     let insists: Bool
@@ -56,15 +63,20 @@ package struct Step<W: Workflow>: Sendable {
         when applies: @escaping @Sendable (W.State) -> Bool = { _ in true },
         insists: Bool = false, _ run: @escaping Action, undo: Action? = nil
     ) {
-        self.name = name
-        self.limit = limit
-        self.applies = applies
-        self.insists = insists
-        self.run = { tools, state in
+        self.init(name, limit, applies, insists, undo) { tools, state in
             try await run(tools, &state)
-            return true
+            return .over
         }
-        self.undo = undo
+    }
+
+    /// A step at whose end something has to be written: in one transaction with where the run stands, so that it is neither
+    /// said twice nor left unsaid. The step has failed when that cannot be written.
+    package static func concluding(
+        _ name: String, limit: Duration = usualLimit,
+        when applies: @escaping @Sendable (W.State) -> Bool = { _ in true }, _ run: @escaping Decision,
+        undo: Action? = nil
+    ) -> Step {
+        Step(name, limit, applies, false, undo) { tools, state in .concluded(try await run(tools, &state)) }
     }
 
     /// A step that is over when `ask` says so, and has failed when its limit has passed. It is asked again when somebody
@@ -73,18 +85,30 @@ package struct Step<W: Workflow>: Sendable {
         _ name: String, limit: Duration, when applies: @escaping @Sendable (W.State) -> Bool = { _ in true },
         until ask: @escaping Question, undo: Action? = nil
     ) -> Step {
-        Step(name: name, limit: limit, applies: applies, run: ask, undo: undo)
+        Step(name, limit, applies, false, undo) { tools, state in try await ask(tools, &state) ? .over : .notYet }
     }
 
     private init(
-        name: String, limit: Duration, applies: @escaping @Sendable (W.State) -> Bool, run: @escaping Question,
-        undo: Action?
+        _ name: String, _ limit: Duration, _ applies: @escaping @Sendable (W.State) -> Bool, _ insists: Bool,
+        _ undo: Action?, run: @escaping @Sendable (W.Tools, inout W.State) async throws -> Outcome
     ) {
         self.name = name
         self.limit = limit
         self.applies = applies
+        self.insists = insists
         self.run = run
         self.undo = undo
-        insists = false
+    }
+}
+
+/// What a step writes when it is over.
+package struct Conclusion: Sendable {
+    /// What it is called in the story, which tells it with the step that follows.
+    let purpose: String?
+    let write: @Sendable (Transaction) throws -> Void
+
+    package init(to purpose: String? = nil, _ write: @escaping @Sendable (Transaction) throws -> Void) {
+        self.purpose = purpose
+        self.write = write
     }
 }

@@ -84,7 +84,7 @@ package final class Compute: Sendable {
         Flavor.created, Keypair.created, ComputeHost.created, Server.created, Wishes.added, ComputeHost.countedOn,
         Quota.created, ServerGroup.created, Aggregate.created, ServerEvent.created,
         Server.grown, ServerMigration.created, ConsoleTicket.created, ComputeRole.created,
-        Server.counted,
+        Server.counted, Server.summed,
     ]
 
     /// What the conductor of this service can carry out.

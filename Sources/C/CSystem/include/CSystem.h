@@ -46,6 +46,9 @@ int system_clone_file(int to, int from);
 /// Copies a part of a file to the same place of another, within the kernel; at most what is said, and maybe less.
 ssize_t system_copy_range(int from, int to, off_t place, size_t length);
 
+/// Whether what is written to a file goes past the page cache. Then place, memory and length are whole sectors.
+int system_write_past_cache(int file, int yes);
+
 /// Takes the calling thread into the network namespace that a descriptor stands for.
 int system_enter_network(int space);
 

@@ -113,7 +113,7 @@ final class SQLiteConnection: Connection {
     // MARK: Bystanders
 
     /// Some 200 µs of SQLite's work at most; what it reads from a disk comes on top, once.
-    private static let stepsOfARead: Int32 = 4_000
+    static let stepsOfARead: Int32 = 4_000
     private static let stepsAtOnce: Int32 = 500
 
     func beginPatience() { patience.pointee = SQLiteConnection.stepsOfARead }
@@ -126,7 +126,14 @@ final class SQLiteConnection: Connection {
         return SQLiteConnection.failure(SQLITE_INTERRUPT, in: text, of: handle)
     }
 
-    func control(_ text: String) throws(Failure) { try run(text) }
+    /// To begin and to end is never what takes long. A statement's steps are counted over all of its runs, so sooner or later
+    /// one of these would be told to give up, and nothing could be read here from then on.
+    func control(_ text: String) throws(Failure) {
+        let left = patience.pointee
+        patience.pointee = .max
+        defer { patience.pointee = left }
+        try run(text)
+    }
 
     var preparedCount: Int { statements.count }
     var lastSerial: Int64 { sqlite3_last_insert_rowid(handle) }

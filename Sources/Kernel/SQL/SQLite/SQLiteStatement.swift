@@ -12,6 +12,7 @@ final class SQLiteStatement: Statement {
     private let handle: OpaquePointer
     private let connection: OpaquePointer
     private var changesBefore: Int32 = 0
+    private var stepsBefore: Int32 = 0
 
     init(_ handle: OpaquePointer, of connection: OpaquePointer, text: String) {
         self.handle = handle
@@ -34,6 +35,7 @@ final class SQLiteStatement: Statement {
     func start(_ values: [SQL.Value]) throws(Failure) {
         isFree = false
         changesBefore = sqlite3_total_changes(connection)
+        stepsBefore = steps
         guard Int(sqlite3_bind_parameter_count(handle)) == values.count else {
             throw .bug("\(values.count) values for the places in: \(text)")
         }
@@ -66,6 +68,9 @@ final class SQLiteStatement: Statement {
         }
     }
 
+    /// Of SQLite's machine, in all of its runs.
+    private var steps: Int32 { sqlite3_stmt_status(handle, SQLITE_STMTSTATUS_VM_STEP, 0) }
+
     func step() throws(Failure) -> Bool {
         switch sqlite3_step(handle) {
         case SQLITE_ROW:
@@ -73,7 +78,8 @@ final class SQLiteStatement: Statement {
             return true
         case SQLITE_DONE: return false
         case SQLITE_INTERRUPT:
-            isLong = true
+            // Many that are short can make a long read, too: then it is not the fault of the last.
+            isLong = steps &- stepsBefore > SQLiteConnection.stepsOfARead / 4
             throw SQLiteConnection.failure(SQLITE_INTERRUPT, in: text, of: connection)
         case let code: throw SQLiteConnection.failure(code, in: text, of: connection)
         }

@@ -53,11 +53,11 @@ enum BootServer: Workflow {
     static let retry: Retry? = Retry(from: "choose a host", times: 2)
 
     static let steps: [Step<BootServer>] = [
-        Step("choose a host", limit: .seconds(60), chooseHost, undo: leaveHost),
+        .concluding("choose a host", limit: .seconds(60), chooseHost, undo: leaveHost),
         Step("make its volumes", when: \.hasVolumes, makeVolumes, undo: removeVolumes),
         .wait("let its volumes be ready", limit: .seconds(1_200), when: \.hasVolumes, until: volumesAreReady),
         Step("reserve its volumes", when: \.hasVolumes, reserveVolumes, undo: leaveVolumes),
-        Step("build on the host", build, undo: tearDown),
+        .concluding("build on the host", build, undo: tearDown),
     ]
 
     static func failed(_ tools: ServerTools, _ state: State, _ failure: Failure) async throws {
@@ -77,14 +77,14 @@ enum BootServer: Workflow {
 // MARK: Steps
 
 extension BootServer {
-    private static func chooseHost(_ tools: ServerTools, _ state: inout State) async throws {
+    private static func chooseHost(_ tools: ServerTools, _ state: inout State) async throws -> Conclusion {
         let id = state.server
         let server = try await tools.database.read { try $0.server(id) }
         let request = server.request(zone: state.wantedZone, host: state.wantedHost, avoid: state.avoid)
         let choice = try await tools.bus.call(ComputeMessages.choose, request, deadline: .seconds(60))
         state.host = choice.host
         let now = tools.world.now
-        try await tools.database.write(to: "write the host down") { tx in
+        return Conclusion(to: "write the host down") { tx in
             try tx.keepGroup(of: server, on: choice.host)
             try tx.change(id, at: now) { server in
                 server.host = choice.host
@@ -165,13 +165,11 @@ extension BootServer {
         }
     }
 
-    private static func build(_ tools: ServerTools, _ state: inout State) async throws {
+    private static func build(_ tools: ServerTools, _ state: inout State) async throws -> Conclusion {
         guard let host = state.host else { throw Failure.bug("A server is to be built on no host.") }
         let (id, now) = (state.server, tools.world.now)
-        // It was built, though that this step is over could not be written down: from then on it is its user's.
-        guard try await tools.server(id).state == .building else { return }
         let interfaces = try await tools.build(id, on: host)
-        try await tools.database.write { tx in
+        return Conclusion { tx in
             try tx.change(id, at: now) { server in
                 server.state = .active
                 server.task = nil

@@ -66,13 +66,20 @@ extension Particulars {
         minimumMemory = json["minimum_memory"]?.integer.map { Int($0) } ?? 0
     }
 
+    /// Only what there is to say: it is read with the server, which is read often.
     var json: JSON {
-        [
-            "disk_config": .string(diskConfig), "headed_for": JSON(headedFor),
-            "trusted_certificates": trustedCertificates.map { JSON($0) } ?? .null, "pinned_zone": JSON(pinnedZone),
-            "rescue_image": JSON(rescueImage), "shelved_image": JSON(shelvedImage), "before": before?.json ?? .null,
-            "password": .string(password), "deleted": JSON(deleted), "image_properties": .object(imageProperties),
-            "minimum_memory": JSON(minimumMemory),
-        ]
+        var json = JSON.Object()
+        if diskConfig != "MANUAL" { json["disk_config"] = .string(diskConfig) }
+        if let trustedCertificates { json["trusted_certificates"] = JSON(trustedCertificates) }
+        if let pinnedZone { json["pinned_zone"] = .string(pinnedZone) }
+        if let headedFor { json["headed_for"] = .string(headedFor) }
+        if let rescueImage { json["rescue_image"] = .string(rescueImage) }
+        if let shelvedImage { json["shelved_image"] = .string(shelvedImage) }
+        if let before { json["before"] = before.json }
+        if !password.isEmpty { json["password"] = .string(password) }
+        if let deleted { json["deleted"] = JSON(deleted) }
+        if !imageProperties.members.isEmpty { json["image_properties"] = .object(imageProperties) }
+        if minimumMemory != 0 { json["minimum_memory"] = JSON(minimumMemory) }
+        return .object(json)
     }
 }

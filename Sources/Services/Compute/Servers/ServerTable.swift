@@ -60,6 +60,14 @@ extension Server: Record {
     static let counted = Migration(
         "count the changes of servers", "ALTER TABLE compute_server ADD COLUMN revision BIGINT NOT NULL DEFAULT 0")
 
+    /// What is used by whom and where is asked with each new server: from these it is summed up without the rows.
+    static let summed = Migration(
+        "sum servers up by index",
+        "DROP INDEX compute_server_by_project \(.of("compute_server"))",
+        "DROP INDEX compute_server_by_host \(.of("compute_server"))",
+        "CREATE INDEX compute_server_of_project ON compute_server (project_id, state, user_id, vcpus, memory)",
+        "CREATE INDEX compute_server_on_host ON compute_server (host, state, task, vcpus, memory, disk)")
+
     init(_ row: borrowing Row) throws(Failure) {
         self.init(
             id: try row.id("id"), project: try row.text("project_id"), user: try row.text("user_id"),

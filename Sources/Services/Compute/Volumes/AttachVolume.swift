@@ -79,9 +79,10 @@ enum AttachVolume: Workflow {
             deadline: .seconds(240))
     }
 
+    /// Only the host's part. It is free for others once, when it is no longer reserved: whoever takes it from then on must
+    /// not lose it to what is still to be undone here.
     private static func leave(_ tools: ServerTools, _ state: inout State) async throws {
         try await DetachVolume.detach(tools, &state)
-        try await DetachVolume.leave(tools, &state)
     }
 
     static func connection(_ server: Server, _ state: State) -> VolumeConnection? {
@@ -149,7 +150,7 @@ enum SwapVolume: Workflow {
 
     static let steps: [Step<SwapVolume>] = [
         Step("reserve the new one", reserve, undo: unreserve),
-        Step("put it in the other's place", limit: .seconds(600), swap),
+        Step("put it in the other's place", limit: .seconds(600), swap, undo: takeBack),
     ]
 
     private static func reserve(_ tools: ServerTools, _ state: inout State) async throws {
@@ -158,10 +159,23 @@ enum SwapVolume: Workflow {
             state.new, for: server.id.text, token: try await tools.token(of: server))
     }
 
+    /// By the server, not by what was answered: an answer that never came has reserved it, too.
     private static func unreserve(_ tools: ServerTools, _ state: inout State) async throws {
-        guard let attachment = state.attachment else { return }
-        let server = try await tools.server(state.server)
-        try await tools.volumeDesk.leave(attachment, token: try await tools.token(of: server))
+        let (server, new) = (try await tools.server(state.server), state.new)
+        guard !server.volumes.contains(where: { $0.volume == new }) else { return }
+        try await tools.volumeDesk.leave(new, of: server.id.text, token: try await tools.token(of: server))
+    }
+
+    /// For as long as the old one is the server's, the new one is no disk of it.
+    private static func takeBack(_ tools: ServerTools, _ state: inout State) async throws {
+        let (server, old) = (try await tools.server(state.server), state.old)
+        guard let host = server.host, let attachment = state.attachment,
+            let bond = server.volumes.first(where: { $0.volume == old })
+        else { return }
+        let connection = VolumeConnection(volume: state.new, attachment: attachment, isRoot: bond.isRoot, tag: bond.tag)
+        _ = try await tools.bus.call(
+            ComputeMessages.detachVolume, on: host, VolumeOrder(server: server.id.text, connection: connection),
+            deadline: .seconds(240))
     }
 
     private static func swap(_ tools: ServerTools, _ state: inout State) async throws {

@@ -1,6 +1,7 @@
 import API
 import Base
 import HTTP
+import IO
 import Policy
 import SQL
 
@@ -14,11 +15,6 @@ struct Intake: Sendable {
     let key: StoreKey
     /// Into which it goes.
     let store: any Store
-
-    /// What one step hands on to the threads that write and hash, as it came: fewer, larger steps cost less, and a
-    /// slow sender's many small pieces are not held for long either.
-    private static let step = 1 << 20
-    private static let piecesAStep = 16
 
     /// Marks the image as taking data in, if it may.
     ///
@@ -80,22 +76,25 @@ struct Intake: Sendable {
 
     func receive(_ body: HTTPBody, into reception: any Reception) async throws(Failure) -> Outcome {
         let limit = try await service.allowance(of: image.owner)
-        var pieces: [[UInt8]] = []
-        var (size, written) = (0, 0)
+        let block = Block()
+        var written = 0
         var renewal = service.world.now + service.settings.uploadPatience / 4
-        while let piece = try await body.next() {
-            size += piece.count
-            guard size <= limit else { throw Failure(.tooLarge, "Image exceeds the storage quota or the size limit.") }
-            pieces.append(piece)
-            guard size - written >= Intake.step || pieces.count == Intake.piecesAStep else { continue }
-            try await reception.write(pieces)
-            (pieces, written) = ([], size)
+        var isMore = true
+        while isMore {
+            isMore = try await body.fill(block)
+            while block.isFull || !isMore && block.count > 0 {
+                written += block.count
+                try await reception.write(block)
+                block.clear()
+            }
+            guard written + block.count <= limit else {
+                throw Failure(.tooLarge, "Image exceeds the storage quota or the size limit.")
+            }
             if service.world.now > renewal {
                 try await renew()
                 renewal = service.world.now + service.settings.uploadPatience / 4
             }
         }
-        try await reception.write(pieces)
         let digests = try await reception.finish()
         return Outcome(digests: digests, verdict: try await look(at: reception))
     }

@@ -1,5 +1,6 @@
 package import Base
 import HTTP
+import IO
 import SQL
 
 /// Imports that wait for their turn, and the ones that are under way.
@@ -163,7 +164,12 @@ extension ImageService {
                 let reception = try await other.receive()
                 do throws(Failure) {
                     let data = HTTPResponse(200, body: try await first.open(key, 0..<size))
-                    try await data.read { piece async throws(Failure) in try await reception.write([piece]) }
+                    let block = Block()
+                    try await data.read { piece async throws(Failure) in
+                        block.append(piece)
+                        try await reception.writeFull(block)
+                    }
+                    try await reception.write(block)
                     _ = try await reception.finish()
                     try await reception.keep(as: key)
                 } catch {

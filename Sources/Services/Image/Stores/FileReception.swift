@@ -1,17 +1,22 @@
 import Base
+import CSystem
 import Crypto
 import Glibc
 import IO
 
 /// A file on its way in, hashed as it is written.
 ///
+/// Whole blocks go to the disk past the page cache: nobody reads so much again soon, and pages for a gigabyte cost more
+/// than everything else about writing it.
+///
 /// `@unchecked Sendable`: everything below `descriptor` is touched only on the pool's threads, by the one task that has to
-/// do with this reception, one call after the other.
+/// do with this reception, one call after the other. Of one block, the hashes are one thread's and the rest another's.
 final class FileReception: Reception, @unchecked Sendable {
     private let path: String
     private let store: FileStore
     private let descriptor: Int32
     private var size = 0
+    private var isPastCache = false
     private var md5: RunningDigest?
     private var sha512: RunningDigest?
     private var digests: Digests?
@@ -28,8 +33,10 @@ final class FileReception: Reception, @unchecked Sendable {
 
     deinit { close(descriptor) }
 
-    func write(_ pieces: [[UInt8]]) async throws(Failure) {
-        try await store.pool.run { () throws(Failure) in for piece in pieces { try self.append(piece) } }
+    func write(_ block: Block) async throws(Failure) {
+        async let hashed: Void = store.pool.run { self.hash(block) }
+        try await store.pool.run { () throws(Failure) in try self.append(block) }
+        await hashed
     }
 
     func finish() async throws(Failure) -> Digests {
@@ -58,20 +65,38 @@ final class FileReception: Reception, @unchecked Sendable {
 
     // MARK: On the pool's threads
 
-    private func append(_ bytes: [UInt8]) throws(Failure) {
+    private func hash(_ block: Block) {
+        let bytes = block.bytes.bytes
         md5?.update(bytes)
         sha512?.update(bytes)
-        var rest = bytes[...]
+    }
+
+    private func append(_ block: Block) throws(Failure) {
+        if block.isFull && size % Block.sector == 0 { writePastCache(true) } else { writePastCache(false) }
+        var rest = block.bytes
         while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            guard count > 0 || errno == EINTR else { throw Folders.failure("write", path) }
-            if count > 0 { rest = rest.dropFirst(count) }
+            let count = Glibc.write(descriptor, rest.baseAddress, rest.count)
+            if count > 0 {
+                rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+            } else if isPastCache && errno == EINVAL {
+                // The disk counts in larger sectors, or took a part of one.
+                writePastCache(false)
+            } else if errno != EINTR {
+                throw Folders.failure("write", path)
+            }
         }
-        size += bytes.count
+        size += block.count
+    }
+
+    /// Where the file system cannot do that, it goes through the cache as ever.
+    private func writePastCache(_ wish: Bool) {
+        guard wish != isPastCache else { return }
+        isPastCache = system_write_past_cache(descriptor, wish ? 1 : 0) == 0 && wish
     }
 
     private func total() throws(Failure) -> Digests {
         if let digests { return digests }
+        writePastCache(false)
         guard let first = md5.take(), let second = sha512.take() else { throw .bug("A reception is finished twice.") }
         let total = Digests(size: size, md5: Hex.text(first.finish()), sha512: Hex.text(second.finish()))
         digests = total

@@ -1,6 +1,7 @@
 package import Base
 import Crypto
 package import HTTP
+import IO
 import Synchronization
 
 /// The store of clouds that live in memory: the file store's twin.
@@ -37,8 +38,8 @@ private final class MemoryReception: Reception {
 
     private var bytes: [UInt8] { received.withLock { $0 } }
 
-    func write(_ pieces: [[UInt8]]) async throws(Failure) {
-        received.withLock { for piece in pieces { $0 += piece } }
+    func write(_ block: Block) async throws(Failure) {
+        received.withLock { $0 += block.bytes }
     }
 
     func finish() async throws(Failure) -> Digests {

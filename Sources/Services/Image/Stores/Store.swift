@@ -1,5 +1,6 @@
 package import Base
 package import HTTP
+package import IO
 
 /// The name under which a store has one image's data: chosen and noted before there is any.
 package struct StoreKey: Hashable, Sendable {
@@ -34,8 +35,8 @@ extension Store {
 
 /// Data on its way in. One task at a time has to do with it, and it ends with `keep` or `discard`.
 package protocol Reception: Sendable {
-    /// Adds to the end, one piece after the other.
-    func write(_ pieces: [[UInt8]]) async throws(Failure)
+    /// Adds what is in the block to the end. Full blocks cost least.
+    func write(_ block: Block) async throws(Failure)
     /// What has come in, as a whole: no more is written afterwards.
     func finish() async throws(Failure) -> Digests
     /// Looks at what has come in, on a thread that may wait for a disk.
@@ -45,6 +46,16 @@ package protocol Reception: Sendable {
     /// Durable under the key when it returns: neither a crash nor a power failure undoes it.
     func keep(as key: StoreKey) async throws(Failure)
     func discard() async
+}
+
+extension Reception {
+    /// Writes the block whenever it is full; what is left in it at the end is the caller's to write.
+    func writeFull(_ block: Block) async throws(Failure) {
+        while block.isFull {
+            try await write(block)
+            block.clear()
+        }
+    }
 }
 
 /// How much it is, and what it hashes to: all found in one pass.

@@ -55,8 +55,10 @@ extension Desk {
     }
 
     /// Where there is no such rule, whoever may do the whole may do the part.
-    func scope(_ rule: String) -> Scope {
-        guard let call, let rule = Rule.network[rule] else { return .everywhere }
+    func scope(_ rule: String) -> Scope { scope(Rule.network[rule]) }
+
+    func scope(_ rule: Rule?) -> Scope {
+        guard let call, let rule else { return .everywhere }
         return call.scope(under: rule)
     }
 

@@ -44,6 +44,8 @@ final class Resource: Sendable {
     let delete: Delete?
     let derive: Derive?
     let sources: Sources?
+    /// The members that documents show, each with the rule about seeing it where it has one of its own.
+    let shown: [(name: String, rule: Rule?)]
     private let places: [String: Int]
 
     init(
@@ -68,6 +70,13 @@ final class Resource: Sendable {
         self.delete = delete
         self.derive = derive
         self.sources = sources
+        var shown: [(name: String, rule: Rule?)] = []
+        for attribute in self.attributes where attribute.isVisible {
+            for name in attribute.name == "tenant_id" ? ["tenant_id", "project_id"] : [attribute.name] {
+                shown.append((name, Rule.network["get_\(one):\(name)"]))
+            }
+        }
+        self.shown = shown
         places = Dictionary(
             self.attributes.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
     }

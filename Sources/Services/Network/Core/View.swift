@@ -21,20 +21,18 @@ struct View: Sendable {
     /// The members that were asked for, and how far each may be seen.
     private static func guarded(_ resource: Resource, _ desk: Desk) -> [(name: String, scope: Scope)] {
         let wanted = Set(desk.call?.query.all("fields").filter { !$0.isEmpty } ?? [])
-        let isWanted = { (name: String) in wanted.isEmpty || wanted.contains(name) }
-        var names: [String] = []
-        for attribute in resource.attributes where attribute.isVisible {
-            if isWanted(attribute.name) { names.append(attribute.name) }
-            if attribute.name == "tenant_id", isWanted("project_id") { names.append("project_id") }
-        }
-        return names.map { (name: $0, scope: desk.scope("get_\(resource.one):\($0)")) }
+        let names = wanted.isEmpty ? resource.shown : resource.shown.filter { wanted.contains($0.name) }
+        return names.map { (name: $0.name, scope: desk.scope($0.rule)) }
     }
 
-    init(_ resource: Resource, _ desk: Desk, of documents: [Document]) throws(Failure) {
+    /// - Parameter parents: those that have been looked up already.
+    init(
+        _ resource: Resource, _ desk: Desk, of documents: [Document], among parents: [String: Document] = [:]
+    ) throws(Failure) {
         let guarded = View.guarded(resource, desk)
         names = guarded.filter { $0.scope != .nowhere }.map(\.name)
         var hidden: [String: Set<String>] = [:]
-        var parents: [String: Document] = [:]
+        var parents = parents
         let depending = guarded.filter { $0.scope != .nowhere && $0.scope != .everywhere }
         for document in depending.isEmpty ? [] : documents {
             let target = try desk.target(resource, document, among: &parents)

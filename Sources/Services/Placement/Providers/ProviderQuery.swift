@@ -127,6 +127,9 @@ extension Failure {
 
 extension StringProtocol {
     var withoutBlanks: String {
-        String(drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
+        let (bytes, blank) = (Substring(self).utf8, UInt8(ascii: " "))
+        guard let first = bytes.firstIndex(where: { $0 != blank }), let last = bytes.lastIndex(where: { $0 != blank })
+        else { return "" }
+        return String(self[first...last])
     }
 }
