@@ -76,7 +76,7 @@ extension Desk {
     /// Steps over what is given, twice as far each time, and when that was too far by halves: a pool of thousands is seen
     /// through in some twenty looks.
     private func firstFree(in pool: AddressRange, of subnet: Subnet) throws(Failure) -> IPAddress? {
-        var (candidate, count) = (pool.first, 64)
+        var (candidate, count) = (pool.first, 1)
         while candidate <= pool.last, try isGiven(candidate, count, of: subnet) {
             candidate = candidate.advanced(by: UInt128(count))
             count *= 2
