@@ -89,7 +89,7 @@ package struct Cloud: Sendable {
 
     /// Each service's tables, in a history of its own.
     static let histories: [(service: String, migrations: [Migration])] = [
-        (service: "workflow", migrations: [Run.created]),
+        (service: "workflow", migrations: [Run.created, StoryPages.created]),
         (service: "identity", migrations: Identity.migrations),
         (service: "image", migrations: ImageService.migrations),
         (service: "network", migrations: Network.migrations),

@@ -46,7 +46,7 @@ struct VolumeTalk {
         var settings = settings
         settings.nodePatience = max(settings.nodePatience, .seconds(3_600))
         database = try Database(.memory)
-        try await database.migrate("workflow", [Run.created], at: world.now)
+        try await database.migrate("workflow", [Run.created, StoryPages.created], at: world.now)
         try await database.migrate("volume", BlockStorage.migrations, at: world.now)
         let neighbour = { (name: String) in
             Neighbour(name, asker: "volume-control") { request throws(Failure) in

@@ -30,7 +30,7 @@ struct ComputeTalk {
         var settings = settings
         settings.nodePatience = max(settings.nodePatience, .seconds(3_600))
         let database = try Database(.memory)
-        try await database.migrate("workflow", [Run.created], at: world.now)
+        try await database.migrate("workflow", [Run.created, StoryPages.created], at: world.now)
         try await database.migrate("compute", Compute.migrations, at: world.now)
         let neighbour = { (name: String) in
             Neighbour(name, asker: "compute-api") { request throws(Failure) in

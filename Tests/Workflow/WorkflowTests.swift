@@ -98,7 +98,7 @@ final class TestClock: Clock {
 
     init() async throws {
         database = try Database(.memory)
-        try await database.migrate("workflow", [Run.created, Sell.deeds], at: clock.now)
+        try await database.migrate("workflow", [Run.created, StoryPages.created, Sell.deeds], at: clock.now)
         things.isOpen.withLock { $0 = true }
     }
 

@@ -75,7 +75,7 @@ package final class WorkflowRunner: Sendable {
 
     /// The trace that a run belongs to, as far as it was kept: that of its request.
     func story(of run: Run) async -> Tracing {
-        let known = try? await database.read { tx in try tx.spans(of: run.requestID, limit: 1).first }
+        let known = try? await database.read { tx in try tx.firstSpan(of: run.requestID) }
         return Tracing(
             trace: known?.trace ?? world.chance.next(), parent: known?.parent, requestID: run.requestID,
             collector: Collector(), world: world)
@@ -141,6 +141,7 @@ package final class WorkflowRunner: Sendable {
     private func claim() async throws(Failure) -> [Run] {
         let (now, name, known, ours) = (world.now, name, known, inHand.withLock { $0 })
         return try await database.write { tx in
+            try tx.forgetOldestPages()
             let due = try tx.abandonedRuns(of: known, at: now, limit: WorkflowRunner.limit)
             return try due.filter { run in
                 try tx.claim(run, holder: name, until: now + WorkflowRunner.lease) && !ours.contains(run.id)

@@ -45,7 +45,7 @@ extension Transaction {
         var events: [ServerEvent] = try rows(
             "SELECT * FROM compute_server_event WHERE server_id = \(server) ORDER BY position DESC")
         let runs = Dictionary(grouping: try runs(about: server.text), by: \.requestID)
-        let ends = try lastSteps(of: server)
+        let ends = try lastSteps(about: server.text)
         for index in events.indices {
             let request = events[index].request
             events[index].hasFailed = runs[request]?.contains { $0.failure != nil && $0.direction != .done } ?? false
@@ -54,24 +54,9 @@ extension Transaction {
         return events
     }
 
-    /// When the last step of each request about a server ended.
-    private func lastSteps(of server: ID<Server>) throws(Failure) -> [String: Moment] {
-        let pairs = try rows(
-            """
-            SELECT request_id, MAX(start_at + duration) AS end_at FROM span
-            WHERE subject = \(server) AND kind = \(Span.Kind.step.rawValue) GROUP BY request_id
-            """
-        ) { row in (try row.text("request_id"), try row.moment("end_at")) }
-        return Dictionary(pairs, uniquingKeysWith: { first, _ in first })
-    }
-
     /// The steps of what one request did with a server: those that are over, and the one that is under way.
     func serverSteps(of server: ID<Server>, in request: String) throws(Failure) -> [ServerStep] {
-        let spans: [Span] = try rows(
-            """
-            SELECT * FROM span WHERE subject = \(server) AND request_id = \(request)
-                AND kind = \(Span.Kind.step.rawValue) ORDER BY start_at, position
-            """)
+        let spans = try spans(about: server.text, of: request).filter { $0.kind == .step }
         let under = try runs(about: server.text).filter { $0.requestID == request && !$0.isOver }
         return spans.map(ServerStep.init) + under.map(ServerStep.init)
     }
