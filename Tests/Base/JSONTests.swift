@@ -54,4 +54,18 @@ import Testing
             if let value = try? JSONReader.read(bytes) { #expect((try? JSONReader.read(value.text)) == value) }
         }
     }
+
+    @Test func wholeNumbersAreWrittenDigitByDigit() {
+        var numbers: [Int64] = [0, .min, .max]
+        var power: Int64 = 1
+        for _ in 0..<18 {
+            numbers += [power - 1, power, -power, power + 1]
+            power *= 10
+        }
+        for number in numbers {
+            var json = JSONWriter()
+            json.value(number)
+            #expect(json.finishText() == String(number))
+        }
+    }
 }

@@ -127,13 +127,13 @@ extension ServerTools {
 
 extension Transaction {
     /// The servers that have a guest on a host and are not to have one there.
-    fileprivate func strays(among report: NodeReport) throws(Failure) -> [Server] {
+    func strays(among report: NodeReport) throws(Failure) -> [Server] {
         let guests = report.guests.object?.members.map(\.name) ?? []
         guard !guests.isEmpty else { return [] }
         let servers: [Server] = try rows(
             """
             SELECT * FROM compute_server WHERE id IN \(SQL.list(guests))
-                AND (state = 'deleted' OR task IS NULL AND host <> \(report.host))
+                AND (state = 'deleted' OR task IS NULL AND (host IS NULL OR host <> \(report.host)))
             """)
         return servers.filter {
             $0.state == .deleted || $0.particulars.before == nil && $0.particulars.headedFor == nil

@@ -92,6 +92,16 @@ package struct JSONWriter: ~Copyable {
         if let value { self.value(value) } else { null() }
     }
 
+    package mutating func put(_ name: String, _ value: Int) {
+        key(name)
+        self.value(Int64(value))
+    }
+
+    package mutating func put(_ name: String, _ value: Int?) {
+        key(name)
+        if let value { self.value(Int64(value)) } else { null() }
+    }
+
     package mutating func put(_ name: String, _ value: some BinaryInteger) {
         key(name)
         self.value(value)
@@ -144,6 +154,27 @@ package struct JSONWriter: ~Copyable {
     package mutating func value(_ value: Bool) {
         separate()
         append(value ? "true" : "false")
+    }
+
+    package mutating func value(_ value: Int) { self.value(Int64(value)) }
+
+    /// Digit by digit from the end: numbers are in every list, and the library's way is made for any base.
+    package mutating func value(_ value: Int64) {
+        separate()
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
+            var rest = value.magnitude
+            var first = digits.count
+            repeat {
+                first -= 1
+                digits[first] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+                rest /= 10
+            } while rest > 0
+            if value < 0 {
+                first -= 1
+                digits[first] = UInt8(ascii: "-")
+            }
+            append(UnsafeBufferPointer(rebasing: digits[first...]))
+        }
     }
 
     package mutating func value(_ value: some BinaryInteger) {
