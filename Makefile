@@ -39,7 +39,7 @@ bench: ## measure a release build beside its thresholds (ONLY=regex)
 	@Scripts/release measure
 	@Bench/run $(if $(ONLY),--only '$(ONLY)')
 
-conformance: ## the real clients and suites (SUITE=identity|federation|image|compute|network|volume|smoke|clients|secrets|nonsense|malformed|first|life|libvirt|crashes|all, LIST=file)
+conformance: ## the real clients and suites (SUITE=identity|federation|image|compute|network|volume|smoke|clients|secrets|nonsense|malformed|first|life|libvirt|logins|crashes|all, LIST=file)
 	@Scripts/install build run conformance guest
 	@Scripts/release
 	@Conformance/run $(if $(LIST),--list '$(LIST)',$(SUITE)) $(if $(RAISE),--raise) $(if $(RECORD),--record)
