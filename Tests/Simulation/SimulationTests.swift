@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// The tool is a process of its own, for it has to be the only one that decides what happens when.
-@Suite struct SimulationTests {
+@Suite struct HistoryLongTests {
     private func simulate(_ arguments: String...) async throws -> (status: Int32, text: String) {
         try await Tool.simulate(arguments)
     }

@@ -8,7 +8,7 @@ import Trace
 @testable import Cloud
 
 /// Where a cloud listens, and what it shows there, as a client sees it that isn't ours.
-@Suite struct EntranceTests {
+@Suite struct EntranceLongTests {
     @Test func aCloudWithACertificateIsHTTPSEverywhere() async throws {
         try await withCloud { settings in
             settings.listen = [.host("127.0.0.1"), .host("::1")]
