@@ -1,5 +1,3 @@
-import Glibc
-
 /// Pieces of SQL that are tedious or easy to get wrong by hand.
 extension SQL {
     /// `(?, ?, …)` for `IN` and `NOT IN`, right for no values too.
@@ -32,41 +30,26 @@ extension SQL {
 
     /// `INSERT INTO table (…) VALUES (…)`, each value beside its column.
     package static func insert(into table: StaticString, _ values: KeyValuePairs<StaticString, any Bindable>) -> SQL {
-        var columns: [StaticString] = []
-        var bound: [Value] = []
-        columns.reserveCapacity(values.count)
-        bound.reserveCapacity(values.count)
-        for (column, value) in values {
-            columns.append(column)
-            bound.append(value.bound)
-        }
-        return insert(into: table, columns, bound)
-    }
-
-    /// The same for as many rows as there are values for, one behind the other.
-    static func insert(into table: StaticString, _ columns: [StaticString], _ values: [Value]) -> SQL {
-        let rows = values.count / max(columns.count, 1)
-        var length = table.utf8CodeUnitCount + 32 + rows * (columns.count * 3 + 4)
-        for column in columns { length += column.utf8CodeUnitCount + 2 }
+        let length = values.reduce(table.utf8CodeUnitCount + 32) { $0 + $1.key.utf8CodeUnitCount + 5 }
         let text = String(unsafeUninitializedCapacity: length) { buffer in
-            guard let start = buffer.baseAddress else { return 0 }
-            var end = start
-            end.put("INSERT INTO ")
-            end.put(table)
-            end.put(" (")
-            for place in columns.indices {
-                if place > 0 { end.put(", ") }
-                end.put(columns[place])
+            var end = 0
+            func add(_ piece: StaticString) {
+                piece.withUTF8Buffer {
+                    end += UnsafeMutableBufferPointer(rebasing: buffer[end...]).update(from: $0).index
+                }
             }
-            end.put(") VALUES ")
-            for row in 0..<rows {
-                end.put(row == 0 ? "(" : ", (")
-                for place in columns.indices { end.put(place == 0 ? "?" : ", ?") }
-                end.put(")")
+            add("INSERT INTO ")
+            add(table)
+            for (place, value) in values.enumerated() {
+                add(place == 0 ? " (" : ", ")
+                add(value.key)
             }
-            return end - start
+            add(") VALUES (")
+            for place in values.indices { add(place == 0 ? "?" : ", ?") }
+            add(")")
+            return end
         }
-        return SQL(text: text, values: values)
+        return SQL(text: text, values: values.map { $0.value.bound })
     }
 
     /// `a = ?, b = ?` for `UPDATE … SET`, each value beside its column.
@@ -100,13 +83,5 @@ extension SQL {
             text.append(character)
         }
         return text
-    }
-}
-
-extension UnsafeMutablePointer<UInt8> {
-    /// Writes a literal here and stands behind it.
-    fileprivate mutating func put(_ piece: StaticString) {
-        memcpy(self, piece.utf8Start, piece.utf8CodeUnitCount)
-        self += piece.utf8CodeUnitCount
     }
 }

@@ -82,24 +82,6 @@ extension Transaction {
         try run(.insert(into: table, values))
     }
 
-    /// Inserts many rows in their order, many with one statement: to begin and end one costs more than a row does. They go
-    /// by powers of two, so that there are few different statements.
-    package func insert(
-        into table: StaticString, _ rows: some Sequence<KeyValuePairs<StaticString, SQL.Value>>
-    ) throws(Failure) {
-        let rows = Array(rows)
-        guard let columns = rows.first?.map(\.key) else { return }
-        var start = 0
-        while start < rows.count {
-            // A row has some ten values, and the engines take thousands.
-            var count = 64
-            while count > rows.count - start { count /= 2 }
-            let values = rows[start..<start + count].flatMap { row in row.map(\.value) }
-            try run(.insert(into: table, columns, values))
-            start += count
-        }
-    }
-
     /// Runs an INSERT into a table with a serial column, and says which number the row was given.
     @discardableResult
     package func serial(_ sql: SQL) throws(Failure) -> Int {
