@@ -248,13 +248,9 @@ extension Care {
         let rows = "\(fresh)/\(Care.rows)"
         guard Files.exists(rows) else { return }
         let address = settings.isDatabaseAFile ? "\(fresh)/\(Care.file)" : settings.databaseAddress
-        let database = try Database(Database.Location(address))
-        let result: Result<Void, Failure>
-        do throws(Failure) {
-            result = .success(try await KeptRows.restore(database, from: rows, at: world.now))
-        } catch { result = .failure(error) }
-        await database.close()
-        try result.get()
+        try await Care.open(address) { database throws(Failure) in
+            try await KeptRows.restore(database, from: rows, at: world.now)
+        }
         unlink(rows)
         progress("database \(settings.isDatabaseAFile ? settings.data.database : "filled")")
     }

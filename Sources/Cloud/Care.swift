@@ -25,6 +25,13 @@ package struct Care: Sendable {
     ) async throws(Failure) -> Value {
         let address = settings.databaseAddress
         if !address.contains("://"), !Files.exists(address) { throw .notFound("cloud", settings.data.path) }
+        return try await Care.open(address, body)
+    }
+
+    /// Opens a database for as long as `body` takes.
+    static func open<Value>(
+        _ address: String, _ body: (Database) async throws(Failure) -> Value
+    ) async throws(Failure) -> Value {
         let database = try Database(Database.Location(address))
         let result: Result<Value, Failure>
         do throws(Failure) { result = .success(try await body(database)) } catch { result = .failure(error) }
@@ -264,13 +271,9 @@ extension Care {
 extension Care {
     package func migrate(_ progress: @escaping Progress) async throws(Failure) {
         let now = world.now
-        let database = try Database(Database.Location(settings.databaseAddress))
-        let result: Result<Void, Failure>
-        do throws(Failure) { result = .success(try await Cloud.migrate(database, at: now, progress)) } catch {
-            result = .failure(error)
+        try await Care.open(settings.databaseAddress) { database throws(Failure) in
+            try await Cloud.migrate(database, at: now, progress)
         }
-        await database.close()
-        try result.get()
     }
 
     package func migrations() async throws(Failure) -> [(service: String, done: Int, missing: Int)] {

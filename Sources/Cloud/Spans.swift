@@ -6,12 +6,9 @@ import Workflow
 extension Cloud {
     /// What was done about a thing, or by a request: read from the store, also while the cloud runs.
     package static func spans(about subject: String, _ settings: CloudSettings) async throws(Failure) -> [Span] {
-        let address = settings.databaseAddress
-        guard !settings.isDatabaseAFile || Files.exists(address) else { throw .notFound("cloud", settings.data.path) }
-        let database = try Database(Database.Location(address))
-        let spans = try await database.read { try $0.spans(about: subject) }
-        await database.close()
-        return spans
+        try await Care(settings).withDatabase { database throws(Failure) in
+            try await database.read { try $0.spans(about: subject) }
+        }
     }
 
     /// What is done about a thing, or for a request, while it is done: each span is told once, as it is written down. Comes
@@ -19,15 +16,9 @@ extension Cloud {
     package static func follow(
         _ subject: String, _ settings: CloudSettings, clock: any Clock = SystemClock(), _ tell: ([Span]) -> Void
     ) async throws(Failure) {
-        let address = settings.databaseAddress
-        guard !settings.isDatabaseAFile || Files.exists(address) else { throw .notFound("cloud", settings.data.path) }
-        let database = try Database(Database.Location(address))
-        let result: Result<Void, Failure>
-        do throws(Failure) {
-            result = .success(try await follow(subject, in: database, clock: clock, tell))
-        } catch { result = .failure(error) }
-        await database.close()
-        try result.get()
+        try await Care(settings).withDatabase { database throws(Failure) in
+            try await follow(subject, in: database, clock: clock, tell)
+        }
     }
 
     private static func follow(
