@@ -196,8 +196,9 @@ import Trace
     }
 
     private func certify(_ folder: String) async throws {
-        let made = try await output(
-            "/usr/bin/openssl",
+        let made = try await Aside.output(
+            of:
+                "/usr/bin/openssl",
             [
                 "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
                 "-keyout", folder + "/tls.key", "-out", folder + "/tls.crt", "-subj", "/CN=localhost", "-addext",
@@ -210,28 +211,13 @@ import Trace
     private func shown(_ port: Int) async throws -> String {
         let script =
             "openssl s_client -connect 127.0.0.1:\(port) </dev/null 2>/dev/null | openssl x509 -fingerprint -noout"
-        return try await output("/bin/sh", ["-c", script]).text
+        return try await Aside.output(of: "/bin/sh", ["-c", script]).text
     }
 
     private func curl(_ arguments: String...) async throws -> String { try await curl(arguments) }
 
     /// Nothing where nothing was answered.
     private func curl(_ arguments: [String]) async throws -> String {
-        try await output("/usr/bin/curl", ["--silent", "--globoff", "--max-time", "60"] + arguments).text
-    }
-
-    private func output(_ program: String, _ arguments: [String]) async throws -> (status: Int32, text: String) {
-        try await Aside.run {
-            let process = Process()
-            process.executableURL = URL(filePath: program)
-            process.arguments = arguments
-            let pipe = Pipe()
-            process.standardOutput = pipe
-            process.standardError = FileHandle.nullDevice
-            try process.run()
-            let data = pipe.fileHandleForReading.readDataToEndOfFile()
-            process.waitUntilExit()
-            return (process.terminationStatus, String(decoding: data, as: UTF8.self))
-        }
+        try await Aside.output(of: "/usr/bin/curl", ["--silent", "--globoff", "--max-time", "60"] + arguments).text
     }
 }

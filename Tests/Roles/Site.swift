@@ -239,18 +239,7 @@ final class Site {
     /// The steps of a server's boot that are told by `martlet trace`, and who did each.
     func trace(_ server: String) async throws -> [Int: String] {
         let arguments = ["trace", server, "--view", "29", "--output", "json", "--config", "\(folder)/c1.yaml"]
-        let text = try await Aside.run { [program = Site.program] in
-            let process = Process()
-            process.executableURL = program
-            process.arguments = arguments
-            let pipe = Pipe()
-            process.standardOutput = pipe
-            process.standardError = FileHandle.nullDevice
-            try process.run()
-            let data = pipe.fileHandleForReading.readDataToEndOfFile()
-            process.waitUntilExit()
-            return String(decoding: data, as: UTF8.self)
-        }
+        let text = try await Aside.output(of: Site.program.path, arguments).text
         let lines = (try? JSONReader.read(text))?.array ?? []
         let steps = lines.compactMap { line in
             line["number"]?.integer.map { (Int($0), line["actor"]?.string ?? "") }

@@ -7,4 +7,22 @@ package enum Aside {
             Thread.detachNewThread { caller.resume(with: Result { try body() }) }
         }
     }
+
+    /// What a program says on its standard output, and how it ended.
+    package static func output(
+        of program: String, _ arguments: [String]
+    ) async throws -> (status: Int32, text: String) {
+        try await run {
+            let process = Process()
+            process.executableURL = URL(filePath: program)
+            process.arguments = arguments
+            let pipe = Pipe()
+            process.standardOutput = pipe
+            process.standardError = FileHandle.nullDevice
+            try process.run()
+            let data = pipe.fileHandleForReading.readDataToEndOfFile()
+            process.waitUntilExit()
+            return (process.terminationStatus, String(decoding: data, as: UTF8.self))
+        }
+    }
 }
