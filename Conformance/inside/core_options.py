@@ -137,6 +137,8 @@ def core(facts, home: pathlib.Path) -> dict[str, dict]:
             "max_microversion": facts.cloud.newest("cinder") or "latest",
             "volume_size": 1,
             "backend_names": ",".join(filter(None, facts.backends)),
+            "storage_protocol": facts.volumes.get("storage_protocol"),
+            "vendor_name": facts.volumes.get("vendor_name"),
             "volume_type_multiattach": facts.shared_type,
             # What is stored is called by its id.
             "manage_snapshot_ref": "source-name,snapshot-%s",

@@ -68,6 +68,14 @@ import Testing
         #expect(gone["router"]?["external_gateway_info"] == .null)
     }
 
+    @Test func aWayOutThatHasNoSubnetYetIsThereWithoutAnAddress() async {
+        let bare =
+            await talk.make("network", at: "/networks", ["router:external": true], as: .admin)["id"]?.string ?? ""
+        let gateway = await leadOut(bare)["router"]?["external_gateway_info"]
+        #expect(gateway?["network_id"]?.string == bare)
+        #expect(gateway?["external_fixed_ips"] == [])
+    }
+
     @Test func aFloatingIPStandsForAPortThatARouterReaches() async {
         let external = await talk.external()
         let port = await talk.port(on: network)["port"]?["id"] ?? .null
@@ -94,6 +102,17 @@ import Testing
         #expect(left?["status"] == "DOWN")
         #expect(await talk.delete(path).status == 204)
         #expect(await talk.get("/ports?network_id=\(external)", as: .admin)["ports"]?.array?.count == 1)
+    }
+
+    @Test func aFloatingIPStandsForItsOwnProjectsPorts() async {
+        let external = await talk.external()
+        _ = await plug()
+        _ = await leadOut(external)
+        let theirs: JSON = ["network_id": .string(network), "project_id": "project-2"]
+        let port = await talk.make("port", at: "/ports", theirs, as: .admin)["id"] ?? .null
+        let body: JSON = ["floatingip": ["floating_network_id": .string(external), "port_id": port]]
+        #expect(await talk.post("/floatingips", body).errorType == "BadRequest")
+        #expect(await talk.post("/floatingips", body, as: .admin).status == 201)
     }
 
     @Test func aFloatingIPMayBeGivenToARouterFurtherOut() async {

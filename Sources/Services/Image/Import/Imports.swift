@@ -195,7 +195,15 @@ extension ImageService {
         let now = world.now
         try await database.write { tx in
             if let intake = order.intake {
-                try tx.requeue("id = \(intake.image.id) AND work = \(intake.key.text)", at: now)
+                let isOurs: SQL = "id = \(intake.image.id) AND work = \(intake.key.text)"
+                let isStillOurs = try tx.exists("SELECT 1 FROM image WHERE \(isOurs)")
+                try tx.requeue(isOurs, at: now)
+                // What was named is not taken away: nothing here has a say about it. It is just not the image.
+                if isStillOurs, case .named(_, let location) = order.source {
+                    let store = order.stores[0].id
+                    try tx.run(
+                        "UPDATE image SET stores = \(store), url = \(location.url) WHERE id = \(intake.image.id)")
+                }
             }
             var task = order.task
             task.end(.failure, failure.message, at: now)

@@ -48,7 +48,9 @@ enum AddressGroupRows {
     static let normal: Attribute.Normal = { value throws(Failure) in
         var spelled: [String] = []
         for text in (value.array ?? []).compactMap(\.string) {
-            let network = IPNetwork(text)?.network.description ?? text
+            guard text.contains("/"), let network = IPNetwork(text)?.network.description else {
+                throw .invalid("Invalid input for addresses. Reason: '\(text)' is no network with its length.")
+            }
             if !spelled.contains(network) { spelled.append(network) }
         }
         return .strings(spelled)

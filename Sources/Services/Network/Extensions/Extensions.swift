@@ -64,6 +64,8 @@ enum Extensions {
         one("project-id", "project_id", "Projects are called so."),
         one("provider", "Provider networks", "How a network lies on the wires below."),
         one("pvlan", "Private VLANs", "Ports of a network that are kept apart from one another."),
+        one(
+            "port-mac-address-regenerate", "New hardware addresses", "A port is given another address of its hardware."),
         one("qos", "Quality of service", "Policies with rules about how traffic goes."),
         one("qos-bw-limit-direction", "Limits by direction", "Bandwidth is limited in either direction."),
         one("qos-bw-minimum-ingress", "Minimum bandwidth inwards", "Bandwidth is promised inwards, too."),

@@ -68,7 +68,7 @@ enum Quotas {
     }
 
     private static func show(_ call: Call<Network>) async throws(Failure) -> Reply {
-        try require("get_quota", call["project"], call)
+        try requireSight(call)
         let limits = try await call.service.database.read {
             try Desk($0, call.service, call).limits(of: call["project"])
         }
@@ -76,12 +76,12 @@ enum Quotas {
     }
 
     private static func defaults(_ call: Call<Network>) async throws(Failure) -> Reply {
-        try require("get_quota", call["project"], call)
+        try requireSight(call)
         return reply(counted.map { ($0.one, $0.quota ?? -1) })
     }
 
     private static func details(_ call: Call<Network>) async throws(Failure) -> Reply {
-        try require("get_quota", call["project"], call)
+        try requireSight(call)
         let (limits, used) = try await call.service.database.read { tx in
             let desk = Desk(tx, call.service, call)
             let used = try counted.map { try desk.used($0, by: call["project"]) }
@@ -127,6 +127,12 @@ enum Quotas {
     }
 
     // MARK: Parts
+
+    /// Everybody may see what their own project may have.
+    private static func requireSight(_ call: Call<Network>) throws(Failure) {
+        guard call["project"] != call.caller.projectID else { return }
+        try require("get_quota", call["project"], call)
+    }
 
     private static func require(_ name: String, _ project: String, _ call: Call<Network>) throws(Failure) {
         guard let rule = Rule.network[name] else { return }
