@@ -66,12 +66,15 @@ package struct VolumeConnection: JSONCoded, Hashable {
     package let attachment: String
     package let isRoot: Bool
     package let tag: String?
+    /// The name under which the guest is to find it.
+    package let device: String?
 
-    package init(volume: String, attachment: String, isRoot: Bool, tag: String?) {
+    package init(volume: String, attachment: String, isRoot: Bool, tag: String?, device: String? = nil) {
         self.volume = volume
         self.attachment = attachment
         self.isRoot = isRoot
         self.tag = tag
+        self.device = device
     }
 
     package init(_ json: JSON) throws(Failure) {
@@ -79,11 +82,13 @@ package struct VolumeConnection: JSONCoded, Hashable {
         attachment = try json.text("attachment")
         isRoot = try json.flag("root")
         tag = json["tag"]?.string
+        device = json["device"]?.string
     }
 
     package var json: JSON {
         [
             "volume": .string(volume), "attachment": .string(attachment), "root": .bool(isRoot), "tag": JSON(tag),
+            "device": JSON(device),
         ]
     }
 }
