@@ -188,6 +188,8 @@ import Workflow
             let shown = try await cloud.send("GET", "\(path)/\(volume)", version: "2.89").json["volumeAttachment"]
             #expect(shown?["delete_on_termination"] == false)
             #expect(shown?["attachment_id"]?.string != nil)
+            let seen = try await cloud.send("GET", "/volume/v3/volumes/\(volume)").json["volume"]?["attachments"]
+            #expect(seen?.array?.first?["device"] == "/dev/vdb")
             #expect(try await cloud.send("DELETE", "\(path)/\(volume)").status == 202)
             try await ground.wait(forVolume: volume, "available")
             _ = try await cloud.wait(for: "\(path)/\(volume)") { status, _ in status == 404 }
@@ -206,6 +208,8 @@ import Workflow
             let root = try #require(volumes.first { $0["id"]?.string != other }?["id"]?.string)
             let path = "/compute/v2.1/servers/\(id)/os-volume_attachments/\(root)"
             #expect(try await cloud.send("DELETE", path).status == 400)
+            let seen = try await cloud.send("GET", "/volume/v3/volumes/\(root)").json["volume"]?["attachments"]
+            #expect(seen?.array?.first?["device"] == "/dev/vda")
             try await ground.expectNothingLeft(after: id)
             try await ground.wait(forVolume: other, "available")
             _ = try await cloud.wait(for: "/volume/v3/volumes/\(root)") { status, _ in status == 404 }
