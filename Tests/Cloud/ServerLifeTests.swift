@@ -157,7 +157,8 @@ import Workflow
             #expect(shown.json["console"]?["instance_uuid"]?.string == id)
             var statuses: [Int] = []
             for secret in [token + "x", token, token] {
-                let request = HTTPRequest("GET", "/console/websockify?token=\(secret)")
+                let request = HTTPRequest(
+                    "GET", "/console/websockify?token=\(secret)", headers: ["Upgrade": "websocket"])
                 let answer = await cloud.cloud.respond(to: request)
                 statuses.append(answer.status)
                 // Nothing is said that could be taken for the guest's word.

@@ -38,7 +38,7 @@ package final class Network: Sendable {
     static let resources: [Resource] = [
         .network, .subnet, .port, .router, .floatingIP, .securityGroup, .securityGroupRule, .subnetPool, .addressScope,
         .accessPolicy, .agent, .meteringLabel, .meteringRule, .qosPolicy, .trunk, .defaultRule,
-        .addressGroup, .flavor, .serviceProfile, .ndpProxy, .log, .tapService, .tapFlow,
+        .addressGroup, .flavor, .serviceProfile, .ndpProxy, .log, .tapService, .tapFlow, .segmentRange,
     ]
 
     /// The table of contents of the API reference.
@@ -58,7 +58,7 @@ package final class Network: Sendable {
         AgentDuties.created, RouterRows.distributed,
         PortNames.added, ServerNews.created, AddressGroupRows.created, DefaultRuleRows.created, AutoTopology.created,
         FlavorRows.created, RouterRows.available, NDPProxyRows.created,
-        PrivateVLAN.added, LogRows.created, TapRows.created,
+        PrivateVLAN.added, LogRows.created, TapRows.created, SegmentRangeRows.created,
     ]
 }
 

@@ -81,8 +81,17 @@ package struct ConsoleProxy: Sendable {
             guard let ticket = try tx.consoleTicket(secret, at: now), try tx.spend(ticket, at: now) else { return nil }
             return ticket
         }
-        // Whoever talks to a console would take a sentence for what the guest says.
-        guard let ticket else { return Reply(403, headers: ["Connection": "close"]) }
+        guard let ticket else {
+            // Whoever has begun to talk to a console would take a sentence for what the guest says.
+            let isTalking = call.request.headers["upgrade"]?.lowercased() == "websocket"
+            guard !isTalking else { return Reply(403, headers: ["Connection": "close"]) }
+            return .json(403, headers: ["Connection": "close"]) { json in
+                json.object("forbidden") {
+                    $0.put("code", 403)
+                    $0.put("message", "This console's token is used up, out of time, or none at all.")
+                }
+            }
+        }
         let request = ScreenRequest(server: ticket.server.text, isSerial: ticket.kind == .serial)
         let place = try await service.bus.call(
             ComputeMessages.screen, on: ticket.host, request, deadline: .seconds(30))

@@ -60,6 +60,7 @@ enum Extensions {
         one("network-ip-availability", "Use of addresses", "How many addresses are given and left."),
         one("network_availability_zone", "Zones of networks", "The zones that a network would like to be served from."),
         one("pagination", "Pages", "Lists in pages."),
+        one("network-segment-range", "Segment ranges", "Numbers on the wire that are kept for a project's networks."),
         one("port-security", "Port security", "Whether a port's traffic is filtered."),
         one("project-id", "project_id", "Projects are called so."),
         one("provider", "Provider networks", "How a network lies on the wires below."),
