@@ -123,7 +123,11 @@ def core(facts, home: pathlib.Path) -> dict[str, dict]:
             "ssh_timeout": 120,
         },
         "scenario": {"img_file": os.environ.get("GUEST_IMAGE_FILE"), "dhcp_client": "udhcpc"},
-        "image": {"http_image": os.environ.get("HTTP_IMAGE"), "http_qcow2_image": os.environ.get("HTTP_IMAGE")},
+        "image": {
+            "http_image": os.environ.get("HTTP_IMAGE"),
+            "http_qcow2_image": os.environ.get("HTTP_IMAGE"),
+            "image_caching_enabled": True,
+        },
         "image-feature-enabled": {
             "import_image": True,
             "os_glance_reserved": True,

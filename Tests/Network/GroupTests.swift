@@ -110,6 +110,9 @@ import Testing
         #expect(group["addresses"] == ["10.0.0.0/24"])
         let path = "/address-groups/\(group["id"]?.string ?? "")/add_addresses"
         #expect(await talk.put(path, ["addresses": ["10.20.30.40"]]).status == 400)
+        let remove = path.replacing("add_", with: "remove_")
+        #expect(await talk.put(remove, ["addresses": ["10.20.30.40"]]).status == 404)
+        #expect(await talk.put(remove, ["addresses": ["this is no address"]]).status == 400)
     }
 }
 

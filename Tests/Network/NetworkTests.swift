@@ -114,6 +114,10 @@ import Testing
         let network = await talk.make("network", at: "/networks", ["qos_policy_id": id], as: .admin)["id"]?.string ?? ""
         let narrower: JSON = ["policy": ["shared": false]]
         let path = "/qos/policies/\(id.string ?? "")"
+        let list = "/rbac-policies?object_id=\(id.string ?? "")"
+        let grant = await talk.get(list, as: .admin)["rbac_policies"]?.array?.first?["id"]?.string ?? ""
+        let own: JSON = ["rbac_policy": ["target_tenant": "project-1"]]
+        #expect(await talk.put("/rbac-policies/\(grant)", own, as: .admin).errorType == "RbacPolicyInUse")
         #expect(await talk.put(path, narrower, as: .admin).errorType == "RbacPolicyInUse")
         #expect(await talk.delete("/networks/\(network)", as: .admin).status == 204)
         #expect(await talk.put(path, narrower, as: .admin).status == 200)

@@ -17,7 +17,7 @@ import Testing
             "name": "r", "network_type": "vxlan", "minimum": .number(low), "maximum": .number(high),
             "shared": .bool(project == nil), "project_id": project ?? "",
         ]
-        return await talk.post("/network_segment_ranges", ["network_segment_range": body], as: persona)
+        return await talk.post("/network-segment-ranges", ["network_segment_range": body], as: persona)
     }
 
     private func number(as persona: Persona = .member) async -> Int64? {
@@ -43,7 +43,7 @@ import Testing
     @Test func whatIsUsedStays() async {
         let made = await range(1_100, 1_105)["network_segment_range"]
         #expect(made?["default"] == false)
-        let path = "/network_segment_ranges/\(made?["id"]?.string ?? "")"
+        let path = "/network-segment-ranges/\(made?["id"]?.string ?? "")"
         let network = await talk.network()
         let shown = await talk.get(path, as: .admin)["network_segment_range"]
         #expect(shown?["used"] == ["1100": "project-1"])
@@ -68,23 +68,23 @@ import Testing
         let vlan: JSON = [
             "network_segment_range": ["name": "v", "network_type": "vlan", "minimum": 10, "maximum": 20]
         ]
-        #expect(await talk.post("/network_segment_ranges", vlan, as: .admin).status == 400)
+        #expect(await talk.post("/network-segment-ranges", vlan, as: .admin).status == 400)
     }
 
     @Test func theSettingsRangesAreShownAndStay() async {
-        let list = await talk.get("/network_segment_ranges?network_type=vxlan", as: .admin)
+        let list = await talk.get("/network-segment-ranges?network_type=vxlan", as: .admin)
         let ranges = list["network_segment_ranges"]?.array ?? []
         #expect(ranges.map { $0["default"] } == [true])
         #expect(ranges.first?["maximum"] == 4_000)
-        let path = "/network_segment_ranges/\(ranges.first?["id"]?.string ?? "")"
+        let path = "/network-segment-ranges/\(ranges.first?["id"]?.string ?? "")"
         #expect(await talk.delete(path, as: .admin).errorType == "NetworkSegmentRangeDefaultReadOnly")
-        let again = await talk.get("/network_segment_ranges?network_type=vxlan", as: .admin)
+        let again = await talk.get("/network-segment-ranges?network_type=vxlan", as: .admin)
         #expect(again["network_segment_ranges"] == list["network_segment_ranges"])
     }
 
     @Test func rangesAreForAdministrators() async {
         #expect(await range(1_100, 1_105, as: .member).status == 403)
         #expect(
-            await talk.get("/network_segment_ranges", as: .member)["network_segment_ranges"]?.array?.isEmpty == true)
+            await talk.get("/network-segment-ranges", as: .member)["network_segment_ranges"]?.array?.isEmpty == true)
     }
 }

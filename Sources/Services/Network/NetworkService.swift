@@ -69,6 +69,8 @@ package struct NetworkSettings: Sendable {
     package var drivers: [any MechanismDriver] = [SimulatedDriver()]
     /// The host on which routers and DHCP live; empty where no host is there for them.
     package var host = ""
+    /// How many things of a kind a project may have, where that isn't the usual number.
+    package var quotas: [String: Int] = [:]
 
     package init() {}
 }

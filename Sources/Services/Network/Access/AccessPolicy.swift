@@ -141,7 +141,8 @@ extension Desk {
         // What another grant allows as well isn't lost.
         let others: SQL = "object_id = \(object) AND action = \(policy.text("action") ?? "") AND id <> \(policy.id)"
         var covered = Set(try tx.rows("SELECT target FROM network_rbac WHERE \(others)") { try $0.text("target") })
-        if let project { covered.insert(project) }
+        // The way out doesn't close for who is given it by name instead.
+        if isExternal, let project { covered.insert(project) }
         guard covered.contains(AccessPolicy.everybody) || users.isSubset(of: covered) else {
             throw .clash(
                 "RbacPolicyInUse",

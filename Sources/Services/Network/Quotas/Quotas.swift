@@ -77,7 +77,7 @@ enum Quotas {
 
     private static func defaults(_ call: Call<Network>) async throws(Failure) -> Reply {
         try requireSight(call)
-        return reply(counted.map { ($0.one, $0.quota ?? -1) })
+        return reply(counted.map { ($0.one, call.service.usual($0)) })
     }
 
     private static func details(_ call: Call<Network>) async throws(Failure) -> Reply {
@@ -148,20 +148,28 @@ enum Quotas {
     }
 }
 
+extension Network {
+    /// What a project may have of a kind of which nobody has said otherwise.
+    fileprivate func usual(_ resource: Resource) -> Int { settings.quotas[resource.one] ?? resource.quota ?? -1 }
+
+    /// The kinds of things that are counted.
+    package static let countedKinds = Quotas.counted.map(\.one)
+}
+
 extension Desk {
     func limits(of project: String) throws(Failure) -> [(name: String, quota: Int)] {
         var own: [String: Int] = [:]
         try tx.each("SELECT resource, quota FROM network_quota WHERE project_id = \(project)") { row in
             own[try row.text("resource")] = try row.integer("quota")
         }
-        return Quotas.counted.map { ($0.one, own[$0.one] ?? $0.quota ?? -1) }
+        return Quotas.counted.map { ($0.one, own[$0.one] ?? service.usual($0)) }
     }
 
     func limit(_ resource: Resource, of project: String) throws(Failure) -> Int {
         let own = try tx.row(
             "SELECT quota FROM network_quota WHERE project_id = \(project) AND resource = \(resource.one)"
         ) { try $0.integer("quota") }
-        return own ?? resource.quota ?? -1
+        return own ?? service.usual(resource)
     }
 
     func used(_ resource: Resource, by project: String) throws(Failure) -> Int {

@@ -5,7 +5,8 @@ import SQL
 extension Resource {
     /// A segment range: numbers on the wire from which networks get theirs, one project's or everybody's.
     static let segmentRange: Resource = Resource(
-        "network_segment_range", "network_segment_ranges", table: "network_segment_range", isTagged: true,
+        "network_segment_range", "network_segment_ranges", path: "network-segment-ranges",
+        table: "network_segment_range", isTagged: true,
         missing: { .missing("NetworkSegmentRangeNotFound", "Network Segment Range \($0) could not be found.") },
         attributes: [.id, .name, .project] + SegmentRangeRows.attributes + Attribute.standard,
         prepare: SegmentRangeRows.noteUsual, create: SegmentRangeRows.create, update: SegmentRangeRows.update,
