@@ -25,7 +25,7 @@ package struct Cloud: Sendable {
     private let carrier: Carrier
     /// Nil where there are only nodes.
     private let plane: ControlPlane?
-    private let nodes: NodeRoles
+    let nodes: NodeRoles
     /// What makes networks real here: `linuxbridge` or `simulated`.
     package let mechanism: NetworkMechanism
     private let loops = Loops()

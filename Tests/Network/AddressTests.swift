@@ -129,6 +129,19 @@ import Testing
         #expect(await talk.subnet(on: network, "10.0.1.0/24")["cidr"] == "10.0.1.0/24")
     }
 
+    @Test func aPoolInSomebodyElsesScopeIsNotItsOwnersToChange() async throws {
+        let talk = try await NetworkTalk()
+        let scope = await talk.make(
+            "address_scope", at: "/address-scopes", ["name": "s", "ip_version": 4, "shared": true], as: .admin)
+        let pool = await talk.make("subnetpool", at: "/subnetpools", ["name": "p", "prefixes": ["10.1.0.0/18"]])
+        let path = "/subnetpools/\(pool["id"]?.string ?? "")"
+        let more: JSON = ["subnetpool": ["prefixes": ["10.1.0.0/18", "10.2.0.0/18"]]]
+        let within: JSON = ["subnetpool": ["address_scope_id": scope["id"] ?? .null]]
+        #expect(await talk.put(path, within, as: .admin).status == 200)
+        #expect(await talk.put(path, more).errorType == "IllegalSubnetPoolUpdate")
+        #expect(await talk.put(path, more, as: .admin).status == 200)
+    }
+
     @Test func aPoolIsCutIntoSubnetsThatDoNotOverlap() async throws {
         let talk = try await NetworkTalk()
         let network = await talk.network()

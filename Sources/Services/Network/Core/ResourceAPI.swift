@@ -111,7 +111,7 @@ extension Resource {
             let before = try desk.visible(self, call["id"])
             try Self.requireRevision(before, call)
             let target = try desk.target(self, before)
-            try desk.require("update_\(self.one)", of: target)
+            try self.requireChange("update", of: target, desk)
             let wished = try desk.target(self, before.merging(changes))
             for rule in self.partRules("update", changes.names, changes) { try desk.require(rule, of: wished) }
             var values = changes
@@ -134,13 +134,21 @@ extension Resource {
             let desk = Desk(tx, call.service, call)
             let document = try desk.visible(self, call["id"])
             try Self.requireRevision(document, call)
-            try desk.require("delete_\(self.one)", of: try desk.target(self, document))
+            try self.requireChange("delete", of: try desk.target(self, document), desk)
             if let delete = self.delete { try delete(document, desk) } else { try desk.remove(self, document.id) }
         }
         return .noContent
     }
 
     // MARK: Parts
+
+    /// Where nothing shows that a thing is shared, who may only look at it isn't told that it is there to be changed.
+    private func requireChange(_ verb: String, of target: Desk.Target, _ desk: Desk) throws(Failure) {
+        guard let shared = attribute("shared"), !shared.isVisible, target.own.project != desk.viewer.project else {
+            return try desk.require("\(verb)_\(one)", of: target)
+        }
+        guard desk.allows("\(verb)_\(one)", of: target) else { throw missing(target.own.id) }
+    }
 
     func reply(_ document: Document, _ view: View, status: Int = 200) -> Reply {
         .json(status) { json in
