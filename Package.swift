@@ -124,7 +124,9 @@ let package = Package(
             "Policy",
             "SQL", "Trace", "Workflow"),
         tests("Bus", "Bus", "AMQP", "Base", "IO", "TestServers", "Trace"),
-        tests("Cloud", "Cloud", "API", "Base", "HTTP", "IO", "Policy", "SQL", "TestServers", "Trace", "Workflow"),
+        tests(
+            "Cloud", "Cloud", "API", "Base", "HTTP", "IO", "NetworkNode", "Policy", "SQL", "TestServers", "Trace",
+            "Workflow"),
         tests(
             "Compute", "Compute", "CloudTesting", "API", "Base", "Bus", "Contracts", "HTTP", "Policy", "SQL", "Trace",
             "Workflow"),

@@ -208,6 +208,8 @@ class Facts:
             {p.capabilities.get("volume_backend_name", "") for p in c.block_storage.backend_pools()}
         )
         self.backends = cloud.ask("cinder", pools, [])
+        usual = lambda c: next(iter(c.block_storage.backend_pools())).capabilities
+        self.volumes = cloud.ask("cinder", usual, {})
         self.shared_type = cloud.shared_volumes()
         providers = lambda c: [p["name"] for p in cloud.get("load_balancer", "/v2/lbaas/providers")["providers"]]
         self.balancers = cloud.ask("load_balancer", providers, [])

@@ -123,7 +123,11 @@ def core(facts, home: pathlib.Path) -> dict[str, dict]:
             "ssh_timeout": 120,
         },
         "scenario": {"img_file": os.environ.get("GUEST_IMAGE_FILE"), "dhcp_client": "udhcpc"},
-        "image": {"http_image": os.environ.get("HTTP_IMAGE"), "http_qcow2_image": os.environ.get("HTTP_IMAGE")},
+        "image": {
+            "http_image": os.environ.get("HTTP_IMAGE"),
+            "http_qcow2_image": os.environ.get("HTTP_IMAGE"),
+            "image_caching_enabled": True,
+        },
         "image-feature-enabled": {
             "import_image": True,
             "os_glance_reserved": True,
@@ -137,6 +141,8 @@ def core(facts, home: pathlib.Path) -> dict[str, dict]:
             "max_microversion": facts.cloud.newest("cinder") or "latest",
             "volume_size": 1,
             "backend_names": ",".join(filter(None, facts.backends)),
+            "storage_protocol": facts.volumes.get("storage_protocol"),
+            "vendor_name": facts.volumes.get("vendor_name"),
             "volume_type_multiattach": facts.shared_type,
             # What is stored is called by its id.
             "manage_snapshot_ref": "source-name,snapshot-%s",

@@ -5,6 +5,7 @@ import Glibc
 import IO
 package import Identity
 package import Image
+import Network
 
 /// How a cloud on one machine is to be: what the command line and the environment say.
 package struct CloudSettings: Sendable {
@@ -35,6 +36,9 @@ package struct CloudSettings: Sendable {
     /// Stores for images beside the usual one, and the folders in which they keep them.
     package var imageStores: [(name: String, folder: String)] = []
     package var image = ImageSettings()
+    /// How many bytes of images' data this machine may keep copies of.
+    package var imageCacheSize = 10 << 30
+    package var networkQuotas: [String: Int] = [:]
     /// Backends for volumes beside the usual one, and the folders in which they keep them.
     package var volumeBackends: [(name: String, folder: String)] = []
     /// `mysql://…`; nil: a file in the folder.
@@ -121,6 +125,8 @@ package struct CloudSettings: Sendable {
         settings.firstImage = configuration[DeclaredSettings.firstImage] ?? CloudSettings.usualImage
         settings.imageStores = try folders(
             configuration[DeclaredSettings.imageStores], in: "image.stores", taken: ["file", "web"])
+        settings.imageCacheSize = configuration[DeclaredSettings.imageCache] << 30
+        settings.networkQuotas = try quotas(configuration[DeclaredSettings.networkQuotas])
         settings.image.requireFormatMatch = configuration[DeclaredSettings.imageFormatMatch]
         settings.volumeBackends = try folders(
             configuration[DeclaredSettings.volumeBackends], in: "volume.backends",
@@ -130,6 +136,22 @@ package struct CloudSettings: Sendable {
         settings.compute.scheduler.algorithm = configuration[DeclaredSettings.scheduler]
         settings.compute.scheduler.skippedFilters = Set(configuration[DeclaredSettings.skippedFilters])
         return settings
+    }
+
+    /// `router=100`
+    private static func quotas(_ entries: [String]) throws(Failure) -> [String: Int] {
+        var quotas: [String: Int] = [:]
+        for entry in entries {
+            let parts = entry.split(separator: "=", maxSplits: 1).map(String.init)
+            guard parts.count == 2, Network.countedKinds.contains(parts[0]), let count = Int(parts[1]), count >= -1
+            else {
+                throw .invalid(
+                    "network.quotas: \(entry) is not KIND=COUNT with one of \(Network.countedKinds.joined(separator: ", "))."
+                )
+            }
+            quotas[parts[0]] = count
+        }
+        return quotas
     }
 
     private static func folders(

@@ -63,12 +63,13 @@ struct ControlPlane: Sendable {
         web = OpenWeb(HTTPClient(on: loops, trust: try? TLSTrust()), names: loops.names)
         image = ImageService(
             database: database, world: world, stores: try ControlPlane.imageStores(settings, web, world),
-            identity: switchboard.neighbour("identity", asker: "image-api"), settings: settings.image)
+            identity: switchboard.neighbour("identity", asker: "image-api"),
+            cache: try ControlPlane.imageCache(settings, world), settings: settings.image)
         let (changes, change) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         networkChanges = changes
-        network = Network(database: database, world: world, settings: mechanism.settings(host: settings.networkNode)) {
-            change.yield()
-        }
+        var networkSettings = mechanism.settings(host: settings.networkNode)
+        networkSettings.quotas = settings.networkQuotas
+        network = Network(database: database, world: world, settings: networkSettings) { change.yield() }
         serversOfNetworks = switchboard.neighbour("compute", asker: "network")
         let placement = Placement(database: database, world: world)
 
@@ -142,6 +143,14 @@ struct ControlPlane: Sendable {
         return stores + [WebStore(web, within: settings.image.webRules)]
     }
 
+    private static func imageCache(_ settings: CloudSettings, _ world: World) throws(Failure) -> ImageCache? {
+        guard settings.imageCacheSize > 0 else { return nil }
+        let pool = Pool(name: "image copies", threads: 2)
+        let store = try FileStore(
+            "cache", folder: settings.data.imageCopies, pool: pool, chance: world.chance)
+        return ImageCache(store, on: settings.nodeName, limit: settings.imageCacheSize)
+    }
+
     /// What runs for as long as the cloud does.
     func lives() -> [@Sendable () async throws -> Void] {
         let (identity, image, conductor, volumes, log) = (identity, image, conductor, volumes, log)
@@ -158,7 +167,7 @@ struct ControlPlane: Sendable {
                     }
                 },
                 { try await identity.run { log.error("Identity's upkeep: \($0)") } },
-                { await image.run(web) { log.error("An import could not be noted as failed: \($0)") } },
+                { await image.run(web) { log.error("Images' upkeep: \($0)") } },
                 {
                     for await story in stories {
                         try? await conductor.runner.keep(story.spans, of: story.requestID)

@@ -21,6 +21,7 @@ package struct DataDirectory: Sendable {
     package var images: String { path + "/images" }
     package var volumes: String { path + "/volumes" }
     package var imageCache: String { path + "/cache" }
+    package var imageCopies: String { path + "/image-copies" }
     package var networks: String { path + "/networks" }
     package var servers: String { path + "/servers" }
     package var libvirt: String { path + "/libvirt" }

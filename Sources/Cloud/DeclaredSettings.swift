@@ -124,6 +124,10 @@ enum DeclaredSettings {
     static let publicRange = Setting(
         "network.public.range", .optionalText, default: nil,
         "Its addresses, such as 203.0.113.0/24. Where none are given, a range that the host has no route to.")
+    static let networkQuotas = Setting(
+        "network.quotas", .list, default: [],
+        "How many things of a kind a project may have by default, where not the usual number: router=100; -1 is no limit."
+    )
     static let scheduler = Setting<SchedulerAlgorithm>(
         "compute.scheduler.algorithm", .choice, default: .weighed,
         "Which of several hosts a server gets: the one weighed best, any with room (random), any that fits (available), "
@@ -136,6 +140,11 @@ enum DeclaredSettings {
     static let imageStores = Setting(
         "image.stores", .list, default: [],
         "Further stores for images: NAME=FOLDER each. Data goes into them where an upload or import names them.")
+
+    static let imageCache = Setting(
+        "image.cache", .integer, default: 10,
+        "How many gigabytes of images' data this machine keeps copies of, as administrators ask for; 0 is none.",
+        .between(0, 1_000_000))
 
     static let imageFormatMatch = Setting(
         "image.format_match", .flag, default: true,
@@ -161,7 +170,8 @@ enum DeclaredSettings {
         adminPassword, tokenLifetime, lockoutAttempts, lockoutDuration, inactivityLimit, passwordHistory,
         listLimit, passwordCost, passwordMemory, passwordMinimumAge,
         passwordLifetime, changeUponFirstUse, passwordPattern, passwordAdvice, allowsRescoping, networkMechanism,
-        networkUplinks, tunnelAddress, publicNetwork, publicRange, imageStores, imageFormatMatch, volumeBackends, stock,
+        networkUplinks, tunnelAddress, publicNetwork, publicRange, networkQuotas, imageStores, imageCache,
+        imageFormatMatch, volumeBackends, stock,
         firstImage,
     ]
 

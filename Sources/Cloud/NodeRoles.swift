@@ -16,7 +16,7 @@ struct NodeRoles: Sendable {
     private let networkNodes: [NetworkNode]
     private let volumeNodes: [VolumeNode]
     private let hosts: [Ground.Host]
-    private let metadata: MetadataDoor
+    let metadata: MetadataDoor
     private let world: World
     private let log: Log
 

@@ -25,7 +25,7 @@ package struct Cloud: Sendable {
     private let carrier: Carrier
     /// Nil where there are only nodes.
     private let plane: ControlPlane?
-    private let nodes: NodeRoles
+    let nodes: NodeRoles
     /// What makes networks real here: `linuxbridge` or `simulated`.
     package let mechanism: NetworkMechanism
     private let loops = Loops()
@@ -41,7 +41,7 @@ package struct Cloud: Sendable {
 
     /// - Parameter progress: hears of what takes longer than a moment until it is ready.
     package init(
-        _ settings: CloudSettings, on ground: Ground = .machine, world: World = World(), log: Log,
+        _ settings: CloudSettings, on ground: Ground = .machine, world: World = World(clock: LoopClock()), log: Log,
         progress: @escaping Care.Progress = { _ in }
     ) async throws(Failure) {
         try settings.checkRoles()

@@ -14,6 +14,9 @@ package enum ComputeMessages {
     package static let builtSomewhere = Message<BuildReport, Nothing>(
         topic: "conductor", name: "say that a server is built")
     package static let heartbeat = Message<NodeReport, Nothing>(topic: "conductor", name: "report the node")
+    /// A guest may tell it once, until its user clears it: who comes later is told of a conflict.
+    package static let keepPassword = Message<GuestPassword, Nothing>(
+        topic: "conductor", name: "keep the guest's password")
 
     // To a compute node.
     package static let build = Message<ServerReference, Nothing>(topic: "compute-node", name: "build the server")
@@ -63,12 +66,15 @@ package struct VolumeConnection: JSONCoded, Hashable {
     package let attachment: String
     package let isRoot: Bool
     package let tag: String?
+    /// The name under which the guest is to find it.
+    package let device: String?
 
-    package init(volume: String, attachment: String, isRoot: Bool, tag: String?) {
+    package init(volume: String, attachment: String, isRoot: Bool, tag: String?, device: String? = nil) {
         self.volume = volume
         self.attachment = attachment
         self.isRoot = isRoot
         self.tag = tag
+        self.device = device
     }
 
     package init(_ json: JSON) throws(Failure) {
@@ -76,11 +82,13 @@ package struct VolumeConnection: JSONCoded, Hashable {
         attachment = try json.text("attachment")
         isRoot = try json.flag("root")
         tag = json["tag"]?.string
+        device = json["device"]?.string
     }
 
     package var json: JSON {
         [
             "volume": .string(volume), "attachment": .string(attachment), "root": .bool(isRoot), "tag": JSON(tag),
+            "device": JSON(device),
         ]
     }
 }
@@ -340,6 +348,27 @@ package struct ServerReference: JSONCoded {
     package var json: JSON { ["server": .string(server), "host": JSON(host)] }
 }
 
+/// What a guest told as its password: sealed with its user's key, so that nobody else can read it.
+package struct GuestPassword: JSONCoded {
+    package let server: String
+    package let password: String
+
+    /// In bytes: what clients know as four pieces of 255. A sealed password of a key with 4,096 bits has 684.
+    package static let limit = 1_020
+
+    package init(server: String, password: String) {
+        self.server = server
+        self.password = password
+    }
+
+    package init(_ json: JSON) throws(Failure) {
+        server = try json.text("server")
+        password = try json.text("password")
+    }
+
+    package var json: JSON { ["server": .string(server), "password": .string(password)] }
+}
+
 package struct ImageReference: JSONCoded {
     package let image: String
 
@@ -487,6 +516,8 @@ package struct ServerDescription: JSONCoded {
     package var launchIndex = 0
     package var reservation = ""
     package var flavorName = ""
+    /// What its guest told as its password; empty where it told none.
+    package var password = ""
 
     package init(
         server: String, name: String, hostname: String, user: String, project: String, vcpus: Int, memory: Int,
@@ -531,6 +562,7 @@ package struct ServerDescription: JSONCoded {
         launchIndex = json["launch_index"]?.integer.map { Int($0) } ?? 0
         reservation = json["reservation"]?.string ?? ""
         flavorName = json["flavor_name"]?.string ?? ""
+        password = json["password"]?.string ?? ""
     }
 
     package var json: JSON {
@@ -542,7 +574,7 @@ package struct ServerDescription: JSONCoded {
             "key_name": JSON(keyName), "public_key": JSON(publicKey), "user_data": JSON(userData),
             "metadata": metadata, "config_drive": .bool(hasConfigDrive), "volumes": JSON(list: volumes),
             "launch_index": JSON(launchIndex),
-            "reservation": .string(reservation), "flavor_name": .string(flavorName),
+            "reservation": .string(reservation), "flavor_name": .string(flavorName), "password": .string(password),
         ]
     }
 }

@@ -1,6 +1,7 @@
 import Base
 import CloudTesting
 import HTTP
+import Synchronization
 import Testing
 
 @testable import BlockStorage
@@ -161,6 +162,46 @@ import Testing
             #expect(shown["volume"]?["bootable"] == "true")
             #expect(shown["volume"]?["volume_image_metadata"]?["image_id"]?.string == image)
             #expect(shown["volume"]?["volume_image_metadata"]?["hw_machine_type"] == "q35")
+        }
+    }
+
+    /// Such an image has no bytes of its own.
+    @Test func anImageOfAServerWithItsDiskInAVolumeMeansTheSnapshotOfThatVolume() async throws {
+        let image = "0e37b0a5-52e7-4f10-8ad5-6a1f7f2f0001"
+        let named = Mutex("")
+        let images: VolumeTalk.Answerer = { _ in
+            let mappings: JSON = [
+                ["source_type": "snapshot", "boot_index": .null, "snapshot_id": .string(image)],
+                ["source_type": "snapshot", "boot_index": 0, "snapshot_id": .string(named.withLock { $0 })],
+            ]
+            return (
+                200,
+                [
+                    "id": .string(image), "name": "of a server", "status": "active", "size": 0, "disk_format": "raw",
+                    "block_device_mapping": .string(mappings.text),
+                ]
+            )
+        }
+        try await VolumeTalk.with(neighbours: images) { talk in
+            let source = try await talk.volume(["size": 2])
+            let boot: JSON = ["os-set_bootable": ["bootable": true]]
+            #expect(await talk.send("POST", "/volumes/\(source)/action", boot).status == 200)
+            let snapshot = try await talk.snapshot(of: source)
+            named.withLock { $0 = snapshot }
+            let id = try await talk.volume(["size": .null, "imageRef": .string(image)])
+            let shown = await talk.get("/volumes/\(id)")["volume"]
+            #expect(shown?["snapshot_id"]?.string == snapshot)
+            #expect(shown?["size"] == 2)
+            #expect(shown?["bootable"] == "true")
+            #expect(shown?["status"] == "available")
+
+            let wish: JSON = ["volume": ["size": 1, "imageRef": .string(image)]]
+            #expect(await talk.send("POST", "/volumes", wish).status == 400)
+            #expect(await talk.send("POST", "/volumes", wish, as: .stranger).status == 404)
+            // Older clients get what they always got: a volume as empty as the image.
+            let old = await talk.send("POST", "/volumes", wish, at: "3.45")
+            #expect(old.status == 202)
+            #expect(old["volume"]?["snapshot_id"]?.isNull == true)
         }
     }
 }

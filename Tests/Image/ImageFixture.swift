@@ -11,14 +11,14 @@ extension ImageService {
     /// Images on an empty database and a store, both in memory.
     static func fixture(
         store: any Store = MemoryStore(), others: [any Store] = [], settings: ImageSettings = ImageSettings(),
-        database: Database? = nil,
-        identity: Neighbour? = nil
+        database: Database? = nil, identity: Neighbour? = nil, cache: ImageCache? = nil
     ) async throws -> ImageService {
         let database = try database ?? Database(.memory)
         let world = World(chance: SeededChance(seed: 1))
         try await database.migrate("image", migrations, at: world.now)
         let service = ImageService(
-            database: database, world: world, stores: [store] + others, identity: identity, settings: settings)
+            database: database, world: world, stores: [store] + others, identity: identity, cache: cache,
+            settings: settings)
         try await service.start()
         return service
     }

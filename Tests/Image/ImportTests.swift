@@ -238,6 +238,44 @@ import Testing
         #expect(await talk.get(image + "/file", as: .member).text == url)
         #expect(await talk.delete(image, as: .member).status == 204)
     }
+
+    @Test func whatLiesInTheWebHasToBeWhatWasPromised() async throws {
+        let image = try await talk.image()
+        let promise: JSON = [
+            "os_hash_algo": "sha512", "os_hash_value": .string(String(repeating: "beefdead", count: 16)),
+        ]
+        let body: JSON = ["url": "http://web.test/hello", "validation_data": promise]
+        let again: JSON = ["url": "http://web.test/other", "validation_data": [:]]
+        let settled = try await running {
+            #expect(await talk.post(image + "/locations", body, as: .member).status == 202)
+            let refused = try await talk.settled(image)
+            #expect(refused["status"] == "queued")
+            #expect(refused["os_hash_value"] == .null)
+            // Its address stays with the image, which has no data by it.
+            #expect(refused["stores"] == "web")
+            #expect(await talk.get(image + "/file", as: .member).status == 204)
+            #expect(await talk.post(image + "/locations", again, as: .member).status == 202)
+            return try await talk.settled(image)
+        }
+        #expect(settled["status"] == "active")
+        #expect(settled["os_hash_algo"] == "sha512")
+        #expect(await talk.get(image + "/file", as: .member).text == "http://web.test/other")
+    }
+
+    @Test func anImageWhoseNamedDataWasRefusedTakesAnUpload() async throws {
+        let image = try await talk.image()
+        let body: JSON = ["url": "http://web.test/gone"]
+        let refused = try await running {
+            #expect(await talk.post(image + "/locations", body, as: .member).status == 202)
+            return try await talk.settled(image)
+        }
+        #expect(refused["status"] == "queued")
+        #expect(await talk.upload(Array("own".utf8), to: image + "/file", as: .member).status == 204)
+        let settled = await talk.get(image, as: .member)
+        #expect(settled["status"] == "active")
+        #expect(settled["stores"] != "web")
+        #expect(await talk.get(image + "/file", as: .member).text == "own")
+    }
 }
 
 /// A web in which every page but one says its own address.

@@ -23,6 +23,24 @@ import Testing
         #expect(full.errorType == "IpAddressGenerationFailure")
     }
 
+    @Test func whatIsGivenBackIsGivenAgainWhenNothingElseIsLeft() async throws {
+        let talk = try await NetworkTalk()
+        let network = await talk.network()
+        _ = await talk.subnet(on: network, "10.0.0.0/29")
+        var ports: [JSON] = []
+        func next() async -> String? {
+            let port = await talk.port(on: network)["port"] ?? .null
+            ports.append(port)
+            return port["fixed_ips"]?.array?.first?["ip_address"]?.string
+        }
+        for _ in 0..<3 { _ = await next() }
+        #expect(await talk.delete("/ports/\(ports[1]["id"]?.string ?? "")").status == 204)
+        #expect(await next() == "10.0.0.5")
+        #expect(await next() == "10.0.0.6")
+        #expect(await next() == "10.0.0.3")
+        #expect(await next() == nil)
+    }
+
     /// Ports come and go in an order that only the seed knows; at no time do two share an address, and none lies outside
     /// of the pools or on the gateway.
     @Test(arguments: 1...8 as ClosedRange<UInt64>) func noAddressIsGivenTwice(seed: UInt64) async throws {
@@ -109,6 +127,19 @@ import Testing
         _ = await talk.subnet(on: network, "10.0.0.0/24")
         #expect(await talk.subnet(on: network, "10.0.0.128/25") == .null)
         #expect(await talk.subnet(on: network, "10.0.1.0/24")["cidr"] == "10.0.1.0/24")
+    }
+
+    @Test func aPoolInSomebodyElsesScopeIsNotItsOwnersToChange() async throws {
+        let talk = try await NetworkTalk()
+        let scope = await talk.make(
+            "address_scope", at: "/address-scopes", ["name": "s", "ip_version": 4, "shared": true], as: .admin)
+        let pool = await talk.make("subnetpool", at: "/subnetpools", ["name": "p", "prefixes": ["10.1.0.0/18"]])
+        let path = "/subnetpools/\(pool["id"]?.string ?? "")"
+        let more: JSON = ["subnetpool": ["prefixes": ["10.1.0.0/18", "10.2.0.0/18"]]]
+        let within: JSON = ["subnetpool": ["address_scope_id": scope["id"] ?? .null]]
+        #expect(await talk.put(path, within, as: .admin).status == 200)
+        #expect(await talk.put(path, more).errorType == "IllegalSubnetPoolUpdate")
+        #expect(await talk.put(path, more, as: .admin).status == 200)
     }
 
     @Test func aPoolIsCutIntoSubnetsThatDoNotOverlap() async throws {

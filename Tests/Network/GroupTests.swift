@@ -92,6 +92,27 @@ import Testing
         ]
         #expect(await talk.post("/rbac-policies", grant, as: .admin).status == 201)
         #expect(await talk.get("/address-groups/\(id.string ?? "")", as: .stranger).status == 200)
+        // Only who owns it is told that it could be changed.
+        let name: JSON = ["address_group": ["name": "yours"]]
+        #expect(await talk.put("/address-groups/\(id.string ?? "")", name, as: .stranger).status == 404)
+        #expect(await talk.delete("/address-groups/\(id.string ?? "")", as: .stranger).status == 404)
+        #expect(await talk.put("/address-groups/\(id.string ?? "")", name, as: .reader).status == 403)
+    }
+
+    @Test func addressesAreSaidWithTheirLength() async throws {
+        let talk = try await NetworkTalk()
+        for wrong in ["10.20.30.40", "this is no address", "10.0.0.0/33"] {
+            let body: JSON = ["address_group": ["name": "g", "addresses": [.string(wrong)]]]
+            #expect(await talk.post("/address-groups", body).status == 400, "\(wrong)")
+        }
+        let group = await talk.make(
+            "address_group", at: "/address-groups", ["name": "g", "addresses": ["10.0.0.9/24"]])
+        #expect(group["addresses"] == ["10.0.0.0/24"])
+        let path = "/address-groups/\(group["id"]?.string ?? "")/add_addresses"
+        #expect(await talk.put(path, ["addresses": ["10.20.30.40"]]).status == 400)
+        let remove = path.replacing("add_", with: "remove_")
+        #expect(await talk.put(remove, ["addresses": ["10.20.30.40"]]).status == 404)
+        #expect(await talk.put(remove, ["addresses": ["this is no address"]]).status == 400)
     }
 }
 
@@ -192,9 +213,21 @@ import Testing
     @Test func anAddressIsProxiedWhereItsRouterLeadsOut() async throws {
         let talk = try await NetworkTalk()
         let outside = await talk.make("network", at: "/networks", ["router:external": true], as: .admin)["id"] ?? .null
-        _ = await talk.subnet(on: outside.string ?? "", "2001:db8:0:1::/64", as: .admin)
+        let scope = await talk.make(
+            "address_scope", at: "/address-scopes", ["name": "s", "ip_version": 6, "shared": true], as: .admin)
+        let pool = await talk.make(
+            "subnetpool", at: "/subnetpools",
+            [
+                "name": "p", "prefixes": ["2001:db8::/48"], "default_prefixlen": 64, "shared": true,
+                "address_scope_id": scope["id"] ?? .null,
+            ], as: .admin)
+        let cut = { (network: JSON, persona: Persona) in
+            let wish: JSON = ["network_id": network, "ip_version": 6, "subnetpool_id": pool["id"] ?? .null]
+            return await talk.make("subnet", at: "/subnets", wish, as: persona)["id"] ?? .null
+        }
+        _ = await cut(outside, .admin)
         let inside = await talk.network()
-        let subnet = await talk.subnet(on: inside, "2001:db8:0:2::/64")["id"] ?? .null
+        let subnet = await cut(.string(inside), .member)
         let router =
             await talk.make(
                 "router", at: "/routers", ["external_gateway_info": ["network_id": outside]])["id"]?.string ?? ""
@@ -216,5 +249,20 @@ import Testing
         #expect(await talk.delete("/ports/\(port?["id"]?.string ?? "")").status == 204)
         #expect(await talk.get("/ndp_proxies")["ndp_proxies"]?.array?.count == 0)
         #expect(await talk.put("/routers/\(router)/remove_router_interface", unplug).status == 200)
+    }
+
+    @Test func nothingIsProxiedWithoutAWayOutOfTheSameScope() async throws {
+        let talk = try await NetworkTalk()
+        let router = await talk.make("router", at: "/routers", ["name": "r"])["id"]?.string ?? ""
+        let on: JSON = ["router": ["enable_ndp_proxy": true]]
+        #expect(await talk.put("/routers/\(router)", on).errorType == "RouterGatewayNotValid")
+
+        let outside = await talk.make("network", at: "/networks", ["router:external": true], as: .admin)["id"] ?? .null
+        _ = await talk.subnet(on: outside.string ?? "", "2001:db8:0:1::/64", as: .admin)
+        _ = await talk.put("/routers/\(router)", ["router": ["external_gateway_info": ["network_id": outside]]])
+        #expect(await talk.put("/routers/\(router)", on).errorType == "RouterGatewayNotValid")
+        let made: JSON = ["router": ["enable_ndp_proxy": true, "external_gateway_info": ["network_id": outside]]]
+        #expect(await talk.post("/routers", made).errorType == "RouterGatewayNotValid")
+        #expect(await talk.get("/routers")["routers"]?.array?.count == 1)
     }
 }

@@ -66,6 +66,74 @@ import Testing
         #expect(await talk.put("/networks/\(id)", ["network": ["name": "mine"]], as: .stranger).status == 403)
     }
 
+    @Test func whomANetworkIsSharedWithIsAPartOfIt() async {
+        let id = await talk.network()
+        let revision = { await talk.get("/networks/\(id)", as: .admin)["network"]?["revision_number"]?.integer ?? -1 }
+        let before = await revision()
+        let grant: JSON = [
+            "object_type": "network", "object_id": .string(id), "action": "access_as_shared", "target_tenant": "*",
+        ]
+        let policy = await talk.make("rbac_policy", at: "/rbac-policies", grant, as: .admin)["id"]?.string ?? ""
+        let shared = await revision()
+        #expect(shared > before)
+        #expect(await talk.delete("/rbac-policies/\(policy)", as: .admin).status == 204)
+        #expect(await revision() > shared)
+    }
+
+    @Test func theDefaultWayOutStaysEverybodys() async {
+        let id = await talk.external()
+        let list = "/rbac-policies?object_id=\(id)&action=access_as_external"
+        let grants = await talk.get(list, as: .admin)["rbac_policies"]?.array ?? []
+        #expect(grants.map { $0["target_tenant"] } == ["*"])
+        let policy = "/rbac-policies/\(grants.first?["id"]?.string ?? "")"
+        _ = await talk.put("/networks/\(id)", ["network": ["is_default": true]], as: .admin)
+        #expect(await talk.delete(policy, as: .admin).errorType == "RbacPolicyInUse")
+        let narrower: JSON = ["rbac_policy": ["target_tenant": "project-1"]]
+        #expect(await talk.put(policy, narrower, as: .admin).errorType == "RbacPolicyInUse")
+        #expect(await talk.get("/networks/\(id)", as: .stranger)["network"]?["router:external"] == true)
+
+        _ = await talk.put("/networks/\(id)", ["network": ["is_default": false]], as: .admin)
+        #expect(await talk.delete(policy, as: .admin).status == 204)
+        #expect(await talk.get("/networks/\(id)", as: .stranger).status == 404)
+    }
+
+    @Test func aWayOutIsNarrowedToWhoUsesIt() async {
+        let id = await talk.external()
+        let list = "/rbac-policies?object_id=\(id)&action=access_as_external"
+        let policy = await talk.get(list, as: .admin)["rbac_policies"]?.array?.first?["id"]?.string ?? ""
+        _ = await talk.make("router", at: "/routers", ["external_gateway_info": ["network_id": .string(id)]])
+        let others: JSON = ["rbac_policy": ["target_tenant": "project-2"]]
+        #expect(await talk.put("/rbac-policies/\(policy)", others, as: .admin).errorType == "RbacPolicyInUse")
+        let own: JSON = ["rbac_policy": ["target_tenant": "project-1"]]
+        #expect(await talk.put("/rbac-policies/\(policy)", own, as: .admin).status == 200)
+    }
+
+    @Test func whatOnesOwnNetworkHasOfAThingKeepsItEverybodys() async {
+        let policy = await talk.make("policy", at: "/qos/policies", ["name": "p", "shared": true], as: .admin)
+        let id = policy["id"] ?? .null
+        let network = await talk.make("network", at: "/networks", ["qos_policy_id": id], as: .admin)["id"]?.string ?? ""
+        let narrower: JSON = ["policy": ["shared": false]]
+        let path = "/qos/policies/\(id.string ?? "")"
+        let list = "/rbac-policies?object_id=\(id.string ?? "")"
+        let grant = await talk.get(list, as: .admin)["rbac_policies"]?.array?.first?["id"]?.string ?? ""
+        let own: JSON = ["rbac_policy": ["target_tenant": "project-1"]]
+        #expect(await talk.put("/rbac-policies/\(grant)", own, as: .admin).errorType == "RbacPolicyInUse")
+        #expect(await talk.put(path, narrower, as: .admin).errorType == "RbacPolicyInUse")
+        #expect(await talk.delete("/networks/\(network)", as: .admin).status == 204)
+        #expect(await talk.put(path, narrower, as: .admin).status == 200)
+    }
+
+    @Test func addressesBeyondAnyIntegerAreCounted() async {
+        let id = await talk.network()
+        _ = await talk.subnet(on: id, "2001:db8::/64")
+        let told = await talk.get("/network-ip-availabilities/\(id)", as: .admin)
+        #expect(told.text.contains("\"total_ips\":18446744073709551614,"))
+        _ = await talk.subnet(on: id, "2001:db8:1::/64")
+        #expect(
+            await talk.get("/network-ip-availabilities/\(id)", as: .admin).text.contains(
+                "\"total_ips\":36893488147419103228,"))
+    }
+
     @Test func listsAreFilteredSortedCutAndPaged() async {
         for name in ["c", "a", "b"] { _ = await talk.network(name) }
         let names = { (answer: Answer) in answer["networks"]?.array?.compactMap { $0["name"]?.string } ?? [] }

@@ -30,6 +30,7 @@ import Testing
             _ = await talk.put("/routers/\(router ?? "")/add_router_interface", ["subnet_id": subnet])
             let owned: JSON = [
                 "network_id": .string(inside), "device_id": .string(NewsTests.server), "device_owner": "compute:nova",
+                "project_id": "project-1",
             ]
             port = await talk.make("port", at: "/ports", owned, as: .admin)["id"]?.string ?? ""
         }

@@ -38,6 +38,37 @@ import Testing
         #expect(await talk.post("/ports", body).errorType == "MacAddressInUse")
     }
 
+    @Test func aPortIsGivenAnotherHardwareAddress() async throws {
+        let talk = try await NetworkTalk()
+        let port = await talk.port(on: await talk.network(), as: .admin)["port"]
+        let path = "/ports/\(port?["id"]?.string ?? "")"
+        let changed = await talk.put(path, ["port": ["mac_address": .null]], as: .admin)["port"]?["mac_address"]
+        #expect(changed != port?["mac_address"])
+        #expect(changed?.string?.hasPrefix("fa:16:3e:") == true)
+    }
+
+    @Test func aSubnetIsForTheOwnersThatItNames() async throws {
+        let talk = try await NetworkTalk()
+        let network = await talk.network()
+        for (type, cidr) in [("test:one", "192.168.1.0/24"), ("test:two", "192.168.2.0/24")] {
+            let body: JSON = [
+                "network_id": .string(network), "cidr": .string(cidr), "ip_version": 4,
+                "service_types": [.string(type)],
+            ]
+            _ = await talk.make("subnet", at: "/subnets", body)
+        }
+        let ask = { (owner: String) in
+            await talk.post("/ports", ["port": ["network_id": .string(network), "device_owner": .string(owner)]])
+        }
+        let address = { (answer: Answer) in answer["port"]?["fixed_ips"]?.array?.first?["ip_address"]?.string ?? "" }
+        #expect(address(await ask("test:one")).hasPrefix("192.168.1."))
+        #expect(address(await ask("test:two")).hasPrefix("192.168.2."))
+        #expect(await ask("test:three").errorType == "IpAddressGenerationFailureNoMatchingSubnet")
+        _ = await talk.subnet(on: network, "192.168.3.0/24")
+        #expect(address(await ask("test:three")).hasPrefix("192.168.3."))
+        #expect(address(await ask("test:two")).hasPrefix("192.168.2."))
+    }
+
     @Test func portsAreFoundByTheirAddresses() async throws {
         let talk = try await NetworkTalk()
         let network = await talk.network()

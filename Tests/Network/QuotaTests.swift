@@ -51,7 +51,10 @@ import Testing
 
     @Test func onlyAdministratorsChangeQuotas() async {
         #expect(await talk.put("/quotas/project-1", ["quota": ["network": 2]], as: .manager).status == 403)
-        #expect(await talk.get("/quotas/project-1", as: .manager).status == 200)
+        for own in ["", "/default", "/details"] {
+            #expect(await talk.get("/quotas/project-1\(own)", as: .member).status == 200)
+            #expect(await talk.get("/quotas/project-2\(own)", as: .member).status == 403)
+        }
         #expect(await talk.get("/quotas/project-1", as: .stranger).status == 403)
         #expect(await talk.put("/quotas/project-1", ["quota": ["network": -2]], as: .admin).status == 400)
     }

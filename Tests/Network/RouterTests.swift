@@ -1,5 +1,6 @@
 import Base
 import CloudTesting
+import SQL
 import Testing
 
 @testable import Network
@@ -68,6 +69,14 @@ import Testing
         #expect(gone["router"]?["external_gateway_info"] == .null)
     }
 
+    @Test func aWayOutThatHasNoSubnetYetIsThereWithoutAnAddress() async {
+        let bare =
+            await talk.make("network", at: "/networks", ["router:external": true], as: .admin)["id"]?.string ?? ""
+        let gateway = await leadOut(bare)["router"]?["external_gateway_info"]
+        #expect(gateway?["network_id"]?.string == bare)
+        #expect(gateway?["external_fixed_ips"] == [])
+    }
+
     @Test func aFloatingIPStandsForAPortThatARouterReaches() async {
         let external = await talk.external()
         let port = await talk.port(on: network)["port"]?["id"] ?? .null
@@ -94,6 +103,45 @@ import Testing
         #expect(left?["status"] == "DOWN")
         #expect(await talk.delete(path).status == 204)
         #expect(await talk.get("/ports?network_id=\(external)", as: .admin)["ports"]?.array?.count == 1)
+    }
+
+    @Test func aFloatingIPStandsForItsOwnProjectsPorts() async {
+        let external = await talk.external()
+        _ = await plug()
+        _ = await leadOut(external)
+        let theirs: JSON = ["network_id": .string(network), "project_id": "project-2"]
+        let port = await talk.make("port", at: "/ports", theirs, as: .admin)["id"] ?? .null
+        let body: JSON = ["floatingip": ["floating_network_id": .string(external), "port_id": port]]
+        #expect(await talk.post("/floatingips", body).errorType == "BadRequest")
+        #expect(await talk.post("/floatingips", body, as: .admin).status == 201)
+    }
+
+    @Test func aFloatingIPIsDownWhileItsRouterIsOnNoHost() async throws {
+        let (external, port) = (await talk.external(), await talk.port(on: network)["port"]?["id"] ?? .null)
+        _ = await plug()
+        _ = await leadOut(external)
+        let body: JSON = ["floatingip": ["floating_network_id": .string(external), "port_id": port]]
+        let id = await talk.post("/floatingips", body)["floatingip"]?["id"]?.string ?? ""
+        let now = talk.service.world.now
+        try await talk.service.database.write { tx in
+            try tx.insert(
+                into: "network_agent",
+                [
+                    "id": "agent", "agent_type": "L3 agent", "program": "p", "topic": "t", "host": "elsewhere",
+                    "availability_zone": "nova", "admin_state_up": true, "configurations": "{}", "started_at": "",
+                    "heartbeat_timestamp": "", "seen_at": now.microseconds,
+                ])
+        }
+        let status = { await talk.get("/floatingips/\(id)")["floatingip"]?["status"] }
+        let (agent, agents) = ("/agents/agent/l3-routers", "/routers/\(router)/l3-agents")
+        let given = await talk.post(agent, ["router_id": .string(router)], as: .admin)
+        #expect(given.status == 201)
+        #expect(await status() == "ACTIVE")
+        #expect(await talk.delete("\(agent)/\(router)", as: .admin).status == 204)
+        #expect(await status() == "DOWN")
+        #expect(await talk.get(agents, as: .admin)["agents"]?.array?.isEmpty == true)
+        _ = await talk.post(agent, ["router_id": .string(router)], as: .admin)
+        #expect(await status() == "ACTIVE")
     }
 
     @Test func aFloatingIPMayBeGivenToARouterFurtherOut() async {

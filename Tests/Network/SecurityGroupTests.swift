@@ -49,6 +49,8 @@ import Testing
             ["direction": "ingress", "remote_ip_prefix": "2001:db8::/64"],
             ["direction": "ingress", "protocol": "icmp", "port_range_max": 3],
             ["direction": "sideways"],
+            ["direction": "ingress", "protocol": "ipv6-route"], ["direction": "ingress", "protocol": 43],
+            ["direction": "ingress", "protocol": "58"],
         ]
         for body in wrong { #expect(await rule(body).status == 400, "\(body.text)") }
     }

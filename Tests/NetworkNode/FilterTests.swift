@@ -1,6 +1,9 @@
 import Base
+import Bus
 import Contracts
 import HTTP
+import IO
+import Synchronization
 import Testing
 
 @testable import NetworkNode
@@ -131,6 +134,52 @@ import Testing
         #expect(try await read("/openstack/") == "200 latest")
         #expect(MetadataDoor.response("/latest/nothing", files).status == 404)
         #expect(try await MetadataDoor.response("/latest/user-data", files).collect(limit: 10) == [255, 0])
+    }
+
+    @Test func whatAGuestTellsGoesToTheConductor() async throws {
+        let bus = LocalBus(clock: SystemClock())
+        let kept = Mutex<[String]>([])
+        bus.serve(NetworkMessages.owner) { question in
+            AddressOwner(device: question.router == "r" && question.address == "127.0.0.1" ? "guest" : nil, host: "h")
+        }
+        bus.serve(ComputeMessages.metadata, on: "h") { _ in
+            [
+                "openstack/latest/password": "", "openstack/latest/meta_data.json": "{}",
+                "latest/meta-data/password": "p",
+            ]
+        }
+        bus.serve(ComputeMessages.keepPassword) { told in
+            if told.password == "again" { throw Failure.conflict("There is one.") }
+            kept.withLock { $0.append("\(told.server) \(told.password)") }
+            return Nothing()
+        }
+        let loops = Loops(count: 1)
+        let door = MetadataDoor(bus: bus, loops: loops, world: World())
+        let place = "/openstack/latest/password"
+        let ask = { (method: String, path: String, body: [UInt8]) async -> HTTPResponse in
+            let peer = SocketAddress.v4(address: UInt32(bigEndian: 0x7f00_0001), port: 0)
+            return await door.answer(
+                HTTPRequest(method, path, body: HTTPBody(body), peer: peer), network: nil, router: "r")
+        }
+        #expect(await ask("POST", place, Array("secret".utf8)).status == 200)
+        #expect(await ask("POST", place + "/", [UInt8](repeating: 97, count: 1_020)).status == 200)
+        #expect(await ask("POST", place, [UInt8](repeating: 97, count: 1_021)).status == 400)
+        #expect(await ask("POST", place, [255]).status == 400)
+        #expect(await ask("POST", place, Array("again".utf8)).status == 409)
+        #expect(kept.withLock { $0 } == ["guest secret", "guest " + String(repeating: "a", count: 1_020)])
+
+        // Anywhere else it is a question.
+        let about = await ask("POST", "/openstack/latest/meta_data.json", [1])
+        #expect(try await about.collect(limit: 10) == Array("{}".utf8))
+        #expect(await ask("POST", "/latest/meta-data/password", [97]).status == 200)
+        #expect(await ask("POST", "/openstack/2013-10-17/password", [97]).status == 404)
+        for method in ["PUT", "DELETE", "PATCH"] {
+            let refused = await ask(method, place, [])
+            #expect(refused.status == 405)
+            #expect(refused.headers["Allow"] == "GET, HEAD, POST")
+        }
+        #expect(kept.withLock { $0.count } == 2)
+        await loops.stop()
     }
 }
 

@@ -3,8 +3,10 @@
 case "$1" in
 deconfig) ip link set $interface up ;;
 bound | renew)
-    ip addr flush dev $interface scope global 2>/dev/null
-    ip addr add $ip/${mask:-24} dev $interface
+    if ! ip addr show dev $interface | grep -q "inet $ip/${mask:-24} "; then
+        ip -4 addr flush dev $interface scope global 2>/dev/null
+        ip addr add $ip/${mask:-24} dev $interface
+    fi
     [ -n "$mtu" ] && ip link set $interface mtu $mtu
     if [ -n "$staticroutes" ]; then
         set -- $staticroutes
@@ -15,9 +17,9 @@ bound | renew)
     else
         for gateway in $router; do ip route add default via $gateway dev $interface; done
     fi
-    for server in $dns; do
-        grep -q "$server" /etc/resolv.conf 2>/dev/null || echo "nameserver $server" >>/etc/resolv.conf
-    done
+    # Each interface has its own, and a lease that is renewed may have others.
+    for server in $dns; do echo "nameserver $server"; done >/run/resolv.$interface
+    cat /run/resolv.* | awk '!known[$0]++' >/etc/resolv.conf
     echo "dhcp $interface $ip up=$(cut -d' ' -f1 /proc/uptime)" >/dev/console
     ;;
 esac

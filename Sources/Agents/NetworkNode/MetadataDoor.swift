@@ -2,12 +2,13 @@ package import Base
 package import Bus
 import Contracts
 import Crypto
-import HTTP
+package import HTTP
 package import IO
 import Synchronization
 
 /// Where guests ask who they are: a listener in each namespace that they reach at 169.254.169.254. Who asks is known by
-/// the address that the question comes from; the compute node of that guest has the answer.
+/// the address that the question comes from; the compute node of that guest has the answer. A guest may also tell
+/// something: its password, which the conductor keeps.
 package final class MetadataDoor: Sendable {
     /// In a router's namespace port 80 is redirected here.
     static let routerPort = 9_697
@@ -20,10 +21,17 @@ package final class MetadataDoor: Sendable {
         let closing: AsyncStream<Void>
     }
 
+    /// Somebody who asked.
+    private struct Guest: Sendable {
+        let server: String
+        let files: JSON
+        let until: Moment
+    }
+
     private struct State {
         var closers: [String: AsyncStream<Void>.Continuation] = [:]
         /// What guests were told lately: they ask for a dozen things at once.
-        var answers: [String: (files: JSON, until: Moment)] = [:]
+        var answers: [String: Guest] = [:]
     }
 
     private let state = Mutex(State())
@@ -80,34 +88,68 @@ package final class MetadataDoor: Sendable {
 
     // MARK: Answers
 
-    private func answer(_ request: HTTPRequest, network: String?, router: String?) async -> HTTPResponse {
-        guard request.method == "GET" || request.method == "HEAD" else { return HTTPResponse(405) }
+    package func answer(_ request: HTTPRequest, network: String?, router: String?) async -> HTTPResponse {
+        guard MetadataDoor.methods.contains(request.method) else {
+            return HTTPResponse(405, headers: ["Allow": MetadataDoor.methods.joined(separator: ", ")])
+        }
         guard let peer = request.peer?.host else { return HTTPResponse(404) }
         do throws(Failure) {
-            let files = try await files(of: peer, network, router)
-            guard let files else { return HTTPResponse(404) }
-            return MetadataDoor.response(request.path, files)
+            guard let guest = try await guest(at: peer, network, router) else { return HTTPResponse(404) }
+            guard request.method == "POST", MetadataDoor.takesPassword(request.path, guest.files) else {
+                // What is told in any other place is a question for what is there.
+                return MetadataDoor.response(request.path, guest.files)
+            }
+            try await keep(request.body, of: guest)
+            return HTTPResponse(200, headers: MetadataDoor.plainText)
         } catch {
             return HTTPResponse(
-                503, headers: ["Content-Type": "text/plain"], body: .bytes(Array("\(error.message)\n".utf8)))
+                MetadataDoor.status(error), headers: MetadataDoor.plainText,
+                body: .bytes(Array("\(error.message)\n".utf8)))
         }
     }
 
-    private func files(of peer: String, _ network: String?, _ router: String?) async throws(Failure) -> JSON? {
+    private static let methods = ["GET", "HEAD", "POST"]
+    private static let plainText: HTTPHeaders = ["Content-Type": "text/plain; charset=UTF-8"]
+
+    private static func status(_ failure: Failure) -> Int {
+        switch failure.kind {
+        case .invalid, .tooLarge: 400
+        case .notFound: 404
+        case .conflict: 409
+        default: 503
+        }
+    }
+
+    private static func takesPassword(_ path: String, _ files: JSON) -> Bool {
+        let steps = path.split(separator: "/")
+        return steps.first == "openstack" && steps.last == "password" && files[steps.joined(separator: "/")] != nil
+    }
+
+    private func keep(_ body: HTTPBody, of guest: Guest) async throws(Failure) {
+        let bytes = try await body.collect(limit: GuestPassword.limit)
+        guard let password = String(validating: bytes, as: UTF8.self) else { throw .invalid("A password is UTF-8.") }
+        _ = try await bus.call(
+            ComputeMessages.keepPassword, GuestPassword(server: guest.server, password: password),
+            deadline: .seconds(20))
+        state.withLock { state in state.answers = state.answers.filter { $0.value.server != guest.server } }
+    }
+
+    private func guest(at peer: String, _ network: String?, _ router: String?) async throws(Failure) -> Guest? {
         let key = "\(network ?? router ?? "") \(peer)"
         let now = world.now
-        if let known = state.withLock({ $0.answers[key] }), known.until > now { return known.files }
+        if let known = state.withLock({ $0.answers[key] }), known.until > now { return known }
         let owner = try await bus.call(
             NetworkMessages.owner, AddressQuestion(network: network, router: router, address: peer),
             deadline: .seconds(10))
         guard let server = owner.device else { return nil }
         let files = try await bus.call(
             ComputeMessages.metadata, on: owner.host, ServerReference(server: server), deadline: .seconds(20))
+        let guest = Guest(server: server, files: files, until: now + MetadataDoor.memory)
         state.withLock { state in
             state.answers = state.answers.filter { $0.value.until > now }
-            state.answers[key] = (files, now + MetadataDoor.memory)
+            state.answers[key] = guest
         }
-        return files
+        return guest
     }
 
     private static func bytes(_ file: JSON) -> [UInt8] {

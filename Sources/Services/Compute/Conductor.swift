@@ -58,6 +58,10 @@ package struct Conductor: Sendable {
             try await runner.keep(story.spans, of: story.requestID)
             return Nothing()
         }
+        tools.bus.serve(ComputeMessages.keepPassword) { told in
+            try await tools.keep(told)
+            return Nothing()
+        }
         tools.bus.serve(WorkMessages.begun) { _ in
             runner.nudge()
             return Nothing()
@@ -70,6 +74,20 @@ package struct Conductor: Sendable {
 }
 
 extension ServerTools {
+    /// Only the first of two that come at once is kept: whoever can read it knows that it was the guest's first word.
+    fileprivate func keep(_ told: GuestPassword) async throws(Failure) {
+        let now = world.now
+        try await database.write { tx in
+            try tx.change(ID(told.server), at: now) { server in
+                guard server.particulars.password.isEmpty else {
+                    throw Failure.conflict("Instance \(server.id) has a password already.")
+                }
+                server.particulars.password = told.password
+            }
+            return
+        }
+    }
+
     /// A node's sign of life: what it has goes to placement, and how its guests are to their servers.
     fileprivate func note(_ report: NodeReport) async throws(Failure) {
         let (settings, world) = (settings, world)

@@ -12,18 +12,21 @@ package final class ImageService: Sendable {
     /// Knows where other regions have their images.
     let identity: Neighbour?
     let imports = Imports()
+    /// What this machine keeps copies in, where it does.
+    let cache: ImageCache?
 
     /// - Parameters:
     ///   - stores: where data can lie; it goes into the first when nobody says where.
     ///   - identity: knows the catalog.
     package init(
         database: Database, world: World, stores: [any Store], identity: Neighbour? = nil,
-        settings: ImageSettings = ImageSettings()
+        cache: ImageCache? = nil, settings: ImageSettings = ImageSettings()
     ) {
         self.database = database
         self.world = world
         self.stores = stores
         self.identity = identity
+        self.cache = cache
         self.settings = settings
     }
 
@@ -40,11 +43,11 @@ package final class ImageService: Sendable {
     package static let endpoints: [Endpoint<ImageService>] = [
         Image.endpoints, ImageData.endpoints, ImageTags.endpoints, Member.endpoints, Import.endpoints,
         Locations.endpoints, ImageTask.endpoints, Info.endpoints, Schemas.endpoints, Namespace.endpoints,
-        Definition.endpoints, ResourceType.endpoints,
+        Definition.endpoints, ResourceType.endpoints, ImageCache.endpoints,
     ].flatMap { $0 }
 
     package static let migrations: [Migration] = [
         Image.created, Image.placed, Member.created, ImageTask.created, Namespace.created, Definition.created,
-        ResourceType.created,
+        ResourceType.created, CachedImage.created,
     ]
 }

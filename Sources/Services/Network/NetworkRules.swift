@@ -65,6 +65,9 @@ extension Rule {
             rule:admin_only
             """,
             """
+            create_network_segment_range create_network_segment_range:tags get_network_segment_range \
+            get_network_segment_range:tags update_network_segment_range update_network_segment_range:tags \
+            delete_network_segment_range delete_network_segment_range:tags \
             create_router:ha get_router:ha update_router:ha create_router:distributed get_router:distributed update_router:distributed \
             create_address_scope:shared update_address_scope:shared create_agent get_agent update_agent \
             get_dhcp-networks create_dhcp-network delete_dhcp-network get_dhcp-agents get_l3-routers create_l3-router \

@@ -38,7 +38,7 @@ package final class Network: Sendable {
     static let resources: [Resource] = [
         .network, .subnet, .port, .router, .floatingIP, .securityGroup, .securityGroupRule, .subnetPool, .addressScope,
         .accessPolicy, .agent, .meteringLabel, .meteringRule, .qosPolicy, .trunk, .defaultRule,
-        .addressGroup, .flavor, .serviceProfile, .ndpProxy, .log, .tapService, .tapFlow,
+        .addressGroup, .flavor, .serviceProfile, .ndpProxy, .log, .tapService, .tapFlow, .segmentRange,
     ]
 
     /// The table of contents of the API reference.
@@ -58,7 +58,7 @@ package final class Network: Sendable {
         AgentDuties.created, RouterRows.distributed,
         PortNames.added, ServerNews.created, AddressGroupRows.created, DefaultRuleRows.created, AutoTopology.created,
         FlavorRows.created, RouterRows.available, NDPProxyRows.created,
-        PrivateVLAN.added, LogRows.created, TapRows.created,
+        PrivateVLAN.added, LogRows.created, TapRows.created, SegmentRangeRows.created,
     ]
 }
 
@@ -69,6 +69,8 @@ package struct NetworkSettings: Sendable {
     package var drivers: [any MechanismDriver] = [SimulatedDriver()]
     /// The host on which routers and DHCP live; empty where no host is there for them.
     package var host = ""
+    /// How many things of a kind a project may have, where that isn't the usual number.
+    package var quotas: [String: Int] = [:]
 
     package init() {}
 }

@@ -14,8 +14,11 @@ struct GuestMetadata: Sendable {
     let floating: [String]
     let seed: [UInt8]
 
-    /// The releases of the format that are offered; what is in them is the same.
-    private static let releases = ["2012-08-10", "2015-10-15", "2017-02-22", "2018-08-27", "2020-10-14", "latest"]
+    /// The releases of the format. A document is the same in all of those that have it.
+    private static let releases = [
+        "2012-08-10", "2013-04-04", "2013-10-17", "2015-10-15", "2016-06-30", "2016-10-06", "2017-02-22", "2018-08-27",
+        "2020-10-14", "2025-04-04", "latest",
+    ]
     private static let oldReleases = ["1.0", "2007-01-19", "2009-04-04", "latest"]
 
     private var userData: [UInt8]? {
@@ -27,8 +30,12 @@ struct GuestMetadata: Sendable {
     /// As the disc has it.
     var disc: [String: [UInt8]] {
         var files: [String: [UInt8]] = [:]
+        // What the guest tells of itself comes after its disc.
+        let documents = documents.filter { $0.name != GuestMetadata.password }
         for release in GuestMetadata.releases {
-            for (name, bytes) in documents { files["openstack/\(release)/\(name)"] = bytes }
+            for document in documents where document.isIn(release) {
+                files["openstack/\(release)/\(document.name)"] = document.bytes
+            }
         }
         files["ec2/latest/meta-data.json"] = Array(old.text.utf8)
         if let userData { files["ec2/latest/user-data"] = userData }
@@ -43,8 +50,11 @@ struct GuestMetadata: Sendable {
             let value: JSON = text.map { .string($0) } ?? ["base64": .string(Base64.standard.text(bytes))]
             files.members.append(JSON.Member(name: name, value: value))
         }
+        let documents = documents
         for release in GuestMetadata.releases {
-            for (name, bytes) in documents { put(&files, "openstack/\(release)/\(name)", bytes) }
+            for document in documents where document.isIn(release) {
+                put(&files, "openstack/\(release)/\(document.name)", document.bytes)
+            }
         }
         for release in GuestMetadata.oldReleases {
             if let userData { put(&files, "\(release)/user-data", userData) }
@@ -53,12 +63,28 @@ struct GuestMetadata: Sendable {
         return .object(files)
     }
 
-    private var documents: [(name: String, bytes: [UInt8])] {
-        var documents: [(name: String, bytes: [UInt8])] = [
-            ("meta_data.json", Array(about.text.utf8)), ("network_data.json", Array(network.text.utf8)),
-            ("vendor_data.json", Array("{}".utf8)), ("vendor_data2.json", Array("{}".utf8)),
-        ]
-        if let userData { documents.append(("user_data", userData)) }
+    private struct Document {
+        let name: String
+        let since: String
+        let bytes: [UInt8]
+
+        /// The latest release stands behind every date, in letters too.
+        func isIn(_ release: String) -> Bool { since <= release }
+    }
+
+    private static let password = "password"
+
+    private var documents: [Document] {
+        var documents: [Document] = []
+        let add = { (name: String, since: String, bytes: [UInt8]) in
+            documents.append(Document(name: name, since: since, bytes: bytes))
+        }
+        add("meta_data.json", "2012-08-10", Array(about.text.utf8))
+        if let userData { add("user_data", "2012-08-10", userData) }
+        add(GuestMetadata.password, "2013-04-04", Array(server.password.utf8))
+        add("vendor_data.json", "2013-10-17", Array("{}".utf8))
+        add("network_data.json", "2015-10-15", Array(network.text.utf8))
+        add("vendor_data2.json", "2016-10-06", Array("{}".utf8))
         return documents
     }
 
@@ -192,7 +218,7 @@ struct GuestMetadata: Sendable {
 extension ComputeNode {
     func metadata(_ server: String) async throws(Failure) -> JSON {
         let wanted = try await bus.call(
-            ComputeMessages.describe, ServerReference(server: server), deadline: .seconds(20))
+            ComputeMessages.describe, ServerReference(server: server, host: host), deadline: .seconds(20))
         return try await guestMetadata(wanted, tokens.serviceToken()).service
     }
 

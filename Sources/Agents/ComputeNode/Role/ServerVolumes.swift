@@ -15,6 +15,7 @@ struct ServerVolumes: Sendable {
         let connector: JSON = [
             "host": .string(host), "ip": "127.0.0.1", "multipath": false, "os_type": "linux", "platform": "x86_64",
             "instance": .string(server), "initiator": .string("iqn.2026-01.martlet:\(host)"), "do_local_attach": false,
+            "mountpoint": JSON(connection.device),
         ]
         let answer = try await service.ask(
             "PUT", "/v3/attachments/\(connection.attachment)", ["attachment": ["connector": connector]], token: token,

@@ -28,6 +28,8 @@ struct CreateVolumeRequest: Sendable {
     private let call: Call<BlockStorage>
     private let body: JSON.Object
     private let image: SourceImage?
+    /// That of the image's root disk, where the image is nothing but the names of volumes' snapshots.
+    private let imageSnapshot: String?
 
     init(_ call: Call<BlockStorage>) async throws(Failure) {
         self.call = call
@@ -49,9 +51,11 @@ struct CreateVolumeRequest: Sendable {
         let reference = body.text("imageRef") ?? body.text("image_id")
         if let reference, !reference.isEmpty {
             try call.require(.createVolumeFromImage, of: call.ownTarget)
-            image = try await SourceImage(reference, call)
+            let found = try await SourceImage(reference, call)
+            imageSnapshot = call.version >= "3.46" ? found.rootSnapshot : nil
+            image = imageSnapshot == nil ? found : nil
         } else {
-            image = nil
+            (image, imageSnapshot) = (nil, nil)
         }
     }
 
@@ -100,7 +104,7 @@ struct CreateVolumeRequest: Sendable {
 
     private func origin(_ tx: Transaction) throws(Failure) -> Origin {
         var origin = Origin()
-        if let id = text("snapshot_id") {
+        if let id = imageSnapshot ?? text("snapshot_id") {
             let snapshot = try tx.snapshot(ID(id), in: call.scope(under: .showSnapshot))
             guard snapshot.status == .available else {
                 throw .invalidSnapshot(
@@ -208,6 +212,8 @@ struct SourceImage: Sendable {
     /// In GB: what it needs, by its own account.
     let leastSize: Int
     let volumeType: String?
+    /// The snapshot of the root disk of the server that it was made of, which had its disks in volumes.
+    let rootSnapshot: String?
     private let minDisk: Int
     private let bytes: Int64
 
@@ -223,6 +229,9 @@ struct SourceImage: Sendable {
         leastSize = max(minDisk, Int((bytes + (1 << 30) - 1) >> 30))
         volumeType = image["cinder_img_volume_type"]?.string
         metadata = SourceImage.metadata(of: image)
+        let mappings = image["block_device_mapping"]?.string.flatMap { try? JSONReader.read($0).array }
+        let root = mappings?.first { $0["source_type"] == "snapshot" && $0["boot_index"] == 0 }
+        rootSnapshot = root?["snapshot_id"]?.string
     }
 
     /// By its id, or by a name that only one has.

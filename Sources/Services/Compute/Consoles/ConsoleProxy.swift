@@ -82,6 +82,9 @@ package struct ConsoleProxy: Sendable {
             return ticket
         }
         guard let ticket else {
+            // Whoever has begun to talk to a console would take a sentence for what the guest says.
+            let isTalking = call.request.headers["upgrade"]?.lowercased() == "websocket"
+            guard !isTalking else { return Reply(403, headers: ["Connection": "close"]) }
             return .json(403, headers: ["Connection": "close"]) { json in
                 json.object("forbidden") {
                     $0.put("code", 403)

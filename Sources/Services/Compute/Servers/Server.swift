@@ -154,6 +154,7 @@ extension Server {
         told.launchIndex = launchIndex
         told.reservation = reservation
         told.flavorName = flavor.name
+        told.password = particulars.password
         return told
     }
 }

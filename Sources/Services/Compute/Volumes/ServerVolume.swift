@@ -66,7 +66,7 @@ struct ServerVolume: JSONCoded, Hashable {
     /// For the node, once there is something to connect to.
     var told: VolumeConnection? {
         guard let volume, let attachment else { return nil }
-        return VolumeConnection(volume: volume, attachment: attachment, isRoot: isRoot, tag: tag)
+        return VolumeConnection(volume: volume, attachment: attachment, isRoot: isRoot, tag: tag, device: device)
     }
 }
 

@@ -39,8 +39,8 @@ struct Intake: Sendable {
             try service.requireRoom(tx, image.owner)
             try tx.run(
                 """
-                UPDATE image SET status = \(status), work = \(key.text), updated_at = \(now),
-                    deadline = \(deadline)
+                UPDATE image SET status = \(status), work = \(key.text), stores = NULL, url = NULL,
+                    updated_at = \(now), deadline = \(deadline)
                 WHERE id = \(image.id)
                 """)
             image.status = status

@@ -13,9 +13,9 @@ struct NamedLocation: Sendable {
         let algorithm: Digest
         let value: String
 
-        /// nil where nothing is said.
+        /// nil where nothing is said, which clients also say by an empty object.
         init?(_ json: JSON?) throws(Failure) {
-            guard let json, json != .null else { return nil }
+            guard let json, json != .null, json != [:] else { return nil }
             guard let name = json["os_hash_algo"]?.string, let value = json["os_hash_value"]?.string else {
                 throw .invalid("Both os_hash_algo and os_hash_value are required in validation_data.")
             }

@@ -26,6 +26,7 @@ extension ImageService {
             let referred = Set(known.filter { $0.stores.contains(store.id) }.map(\.key))
             for key in try await store.keys() where !referred.contains(key) { try await store.remove(key) }
         }
+        try await startCache()
     }
 
     /// Wherever something may lie under them.

@@ -103,13 +103,16 @@ extension Image {
         json.put("self", path)
         json.put("file", path + "/file")
         json.put("schema", "/v2/schemas/image")
-        if hasLocation { json.put("stores", storeNames(store).joined(separator: ",")) }
+        if hasLocation || isNamed { json.put("stores", storeNames(store).joined(separator: ",")) }
     }
 
     /// - Parameter first: the store in which data lies of which nothing else is known.
     func storeNames(_ first: String) -> [String] { stores.isEmpty ? [first] : stores }
 
     var path: String { "/v2/images/\(id)" }
+
+    /// Whether somebody has named where its data lies, and it was not what it had to be.
+    private var isNamed: Bool { status == .queued && !stores.isEmpty }
 
     /// Whether its data can be fetched: what was put aside for an import is nobody's business yet.
     var hasLocation: Bool { data != nil && (status == .active || status == .deactivated) }

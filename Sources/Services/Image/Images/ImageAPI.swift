@@ -130,15 +130,16 @@ extension Image {
     static func delete(_ call: Call<ImageService>) async throws(Failure) -> Reply {
         let permit = call.permit(.deleteImage)
         let sight = call.sight
-        let keys = try await call.service.database.write { tx in
+        let (keys, data) = try await call.service.database.write { tx in
             let image = try tx.image(call.imageID, in: sight)
             try permit.require(image)
             guard !image.isProtected else {
                 throw Failure.forbidden("Image \(image.id) is protected and cannot be deleted.")
             }
-            return try tx.delete(image)
+            return (try tx.delete(image), image.data)
         }
         try await call.service.remove(keys)
+        try await call.service.cache?.drop(call.imageID, data.map { ImageCache.copy(of: $0) })
         return .noContent
     }
 

@@ -163,7 +163,7 @@ extension Transaction {
         let keys = try row("SELECT data, work FROM image WHERE id = \(image.id)") { row in
             [try row.optionalText("data"), try row.optionalText("work")]
         }
-        for table: SQL in ["image_property", "image_tag", "image_member"] {
+        for table: SQL in ["image_property", "image_tag", "image_member", "image_cached"] {
             try run("DELETE FROM \(table) WHERE image_id = \(image.id)")
         }
         try run("DELETE FROM image WHERE id = \(image.id)")

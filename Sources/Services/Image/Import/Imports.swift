@@ -75,9 +75,11 @@ extension ImageService {
                     do throws(Failure) { try await self.carryOut(order, web) } catch { complain(error) }
                 }
             }
+            group.addTask { await self.fillCache(complain: complain) }
             group.addTask {
                 while (try? await self.world.clock.sleep(for: .seconds(60))) != nil {
                     do throws(Failure) { try await self.settleOverdue() } catch { complain(error) }
+                    do throws(Failure) { try await self.settleCache() } catch { complain(error) }
                 }
             }
         }
@@ -163,14 +165,7 @@ extension ImageService {
             do throws(Failure) {
                 let reception = try await other.receive()
                 do throws(Failure) {
-                    let data = HTTPResponse(200, body: try await first.open(key, 0..<size))
-                    let block = Block()
-                    try await data.read { piece async throws(Failure) in
-                        block.append(piece)
-                        try await reception.writeFull(block)
-                    }
-                    try await reception.write(block)
-                    _ = try await reception.finish()
+                    _ = try await reception.take(try await first.open(key, 0..<size))
                     try await reception.keep(as: key)
                 } catch {
                     await reception.discard()
@@ -195,7 +190,15 @@ extension ImageService {
         let now = world.now
         try await database.write { tx in
             if let intake = order.intake {
-                try tx.requeue("id = \(intake.image.id) AND work = \(intake.key.text)", at: now)
+                let isOurs: SQL = "id = \(intake.image.id) AND work = \(intake.key.text)"
+                let isStillOurs = try tx.exists("SELECT 1 FROM image WHERE \(isOurs)")
+                try tx.requeue(isOurs, at: now)
+                // What was named is not taken away: nothing here has a say about it. It is just not the image.
+                if isStillOurs, case .named(_, let location) = order.source {
+                    let store = order.stores[0].id
+                    try tx.run(
+                        "UPDATE image SET stores = \(store), url = \(location.url) WHERE id = \(intake.image.id)")
+                }
             }
             var task = order.task
             task.end(.failure, failure.message, at: now)
@@ -256,6 +259,7 @@ extension Transaction {
 extension ImageService {
     /// An image's data, from the first store that gives it.
     func open(_ image: Image, _ key: StoreKey, _ range: Range<Int>) async throws(Failure) -> HTTPResponse.Body {
+        if let copy = await openCopy(of: image.id, key, range) { return copy }
         let names = image.storeNames(store.id)
         var failure = Failure.unavailable("No store has the data of image \(image.id).")
         for store in stores where names.contains(store.id) {

@@ -65,12 +65,16 @@ extension Resource {
         ],
         create: { draft, desk throws(Failure) in try desk.grant(draft) },
         update: { changes, before, desk throws(Failure) in
-            try desk.requireUnused(before)
+            if changes.has("target_tenant"), changes["target_tenant"] != before["target_tenant"] {
+                try desk.requireUnused(before, movingTo: changes.text("target_tenant"))
+            }
             try desk.change(.accessPolicy, before.id, changes)
+            try desk.touchShared(before)
         },
         delete: { policy, desk throws(Failure) in
             try desk.requireUnused(policy)
             try desk.remove(.accessPolicy, policy.id)
+            try desk.touchShared(policy)
         })
 }
 
@@ -92,6 +96,13 @@ extension Desk {
         do throws(Failure) { try insert(.accessPolicy, policy) } catch  where error.kind == .conflict {
             throw .clash("DuplicateSharedResource", "An RBAC policy already exists with those values.")
         }
+        try touchShared(policy)
+    }
+
+    /// Whom a thing is shared with is a part of it: its revision tells.
+    fileprivate func touchShared(_ policy: Document) throws(Failure) {
+        guard let kind = Resource.shareable[policy.text("object_type") ?? ""]?.resource, kind.isRevised else { return }
+        try touch(kind, policy.text("object_id") ?? "")
     }
 
     /// Whoever is to use a pool has to see the scope that it is in.
@@ -106,7 +117,9 @@ extension Desk {
     }
 
     /// A grant stays for as long as somebody else builds on it.
-    fileprivate func requireUnused(_ policy: Document) throws(Failure) {
+    ///
+    /// - Parameter project: who is given it instead.
+    fileprivate func requireUnused(_ policy: Document, movingTo project: String? = nil) throws(Failure) {
         let object = policy.text("object_id") ?? ""
         let target = policy.text("target_tenant") ?? ""
         let isExternal = policy.text("action") == AccessPolicy.Action.external.rawValue
@@ -116,7 +129,10 @@ extension Desk {
             })
         users.remove("")
         if target != AccessPolicy.everybody { users.formIntersection([target]) }
-        if !isExternal, let table = Resource.shareable[policy.text("object_type") ?? ""]?.resource.table {
+        if isExternal, target == AccessPolicy.everybody { try requireNotDefault(object) }
+        let isCounted = target == AccessPolicy.everybody && policy.text("object_type") != "network"
+        // Whoever gave a thing to everybody counts as one of them, but for networks.
+        if !isExternal, !isCounted, let table = Resource.shareable[policy.text("object_type") ?? ""]?.resource.table {
             let owner = try tx.row("SELECT project_id FROM \(SQL.raw(table)) WHERE id = \(object)") {
                 try $0.text("project_id")
             }
@@ -124,12 +140,23 @@ extension Desk {
         }
         // What another grant allows as well isn't lost.
         let others: SQL = "object_id = \(object) AND action = \(policy.text("action") ?? "") AND id <> \(policy.id)"
-        let covered = Set(try tx.rows("SELECT target FROM network_rbac WHERE \(others)") { try $0.text("target") })
+        var covered = Set(try tx.rows("SELECT target FROM network_rbac WHERE \(others)") { try $0.text("target") })
+        // The way out doesn't close for who is given it by name instead.
+        if isExternal, let project { covered.insert(project) }
         guard covered.contains(AccessPolicy.everybody) || users.isSubset(of: covered) else {
             throw .clash(
                 "RbacPolicyInUse",
                 "RBAC policy on object \(object) cannot be removed because other objects depend on it.")
         }
+    }
+
+    /// Projects without a network of their own are led out over the default one: it stays everybody's.
+    private func requireNotDefault(_ network: String) throws(Failure) {
+        guard try tx.exists("SELECT 1 FROM network_network WHERE id = \(network) AND is_default = 1") else { return }
+        throw .clash(
+            "RbacPolicyInUse",
+            "RBAC policy on object \(network) cannot be removed because other objects depend on it.\nDetails: Default external networks must be shared to everyone."
+        )
     }
 
     /// The projects of those who build on a thing.

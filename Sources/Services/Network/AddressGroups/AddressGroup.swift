@@ -46,16 +46,25 @@ enum AddressGroupRows {
 
     /// In their one spelling, each once.
     static let normal: Attribute.Normal = { value throws(Failure) in
+        if let bare = (value.array ?? []).compactMap(\.string).first(where: { !$0.contains("/") }) {
+            throw .invalid("Invalid input for addresses. Reason: '\(bare)' is no network with its length.")
+        }
+        return .strings(spelled(value))
+    }
+
+    private static func spelled(_ value: JSON) -> [String] {
         var spelled: [String] = []
         for text in (value.array ?? []).compactMap(\.string) {
             let network = IPNetwork(text)?.network.description ?? text
             if !spelled.contains(network) { spelled.append(network) }
         }
-        return .strings(spelled)
+        return spelled
     }
 
     static let endpoints: [Endpoint<Network>] = [
         action("add_addresses", "Add addresses to a group") { group, asked throws(Failure) in
+            _ = try normal(asked)
+            let asked = spelled(asked)
             let known = group.texts("addresses")
             let twice = asked.filter { known.contains($0) }
             guard twice.isEmpty else {
@@ -66,6 +75,7 @@ enum AddressGroupRows {
             return known + asked
         },
         action("remove_addresses", "Remove addresses from a group") { group, asked throws(Failure) in
+            let asked = spelled(asked)
             let known = group.texts("addresses")
             let unknown = asked.filter { !known.contains($0) }
             guard unknown.isEmpty else {
@@ -80,18 +90,17 @@ enum AddressGroupRows {
     /// `PUT /address-groups/{id}/VERB`
     private static func action(
         _ verb: String, _ summary: String,
-        _ work: @escaping @Sendable (_ group: Document, _ asked: [String]) throws(Failure) -> [String]
+        _ work: @escaping @Sendable (_ group: Document, _ asked: JSON) throws(Failure) -> [String]
     ) -> Endpoint<Network> {
         Endpoint(
             "PUT", "/address-groups/{id}/\(verb)", summary, access: .decided(by: Rule.named(verb)), body: .json(body)
         ) { call in
-            let asked = try normal(call.body["addresses"] ?? []).array?.compactMap(\.string) ?? []
             let (group, view) = try await call.service.database.write { tx in
                 let desk = Desk(tx, call.service, call)
                 let before = try desk.visible(.addressGroup, call["id"])
                 try desk.require(verb, of: try desk.target(.addressGroup, before))
                 var changes = Document()
-                changes["addresses"] = .strings(try work(before, asked))
+                changes["addresses"] = .strings(try work(before, call.body["addresses"] ?? []))
                 try desk.change(.addressGroup, before.id, changes)
                 let group = try desk.get(.addressGroup, before.id)
                 return (group, try View(.addressGroup, desk, of: [group]))

@@ -5,7 +5,10 @@ import SQL
 struct Allocation {
     let desk: Desk
     let network: String
+    /// Those in which the port may have addresses at all: routers may be asked to any.
     let subnets: [Subnet]
+    /// Those that are for ports of its kind, best first.
+    private let fitting: [Subnet]
     let mac: MACAddress
     let owner: String
     /// What the port has already and may keep.
@@ -17,7 +20,15 @@ struct Allocation {
         self.mac = mac
         self.owner = owner
         self.current = current
-        subnets = try desk.subnets(of: network)
+        let all = try desk.subnets(of: network)
+        // What is kept for an owner comes before what is for everybody.
+        let open = all.filter { $0.isFor(owner) }
+        fitting = open.filter { !$0.serviceTypes.isEmpty } + open.filter(\.serviceTypes.isEmpty)
+        subnets = owner.hasPrefix("network:") ? all : fitting
+        guard subnets.isEmpty, !all.isEmpty else { return }
+        throw .clash(
+            "IpAddressGenerationFailureNoMatchingSubnet",
+            "No valid service subnet for the given device owner, network \(network), service type \(owner).")
     }
 
     /// Routers and DHCP have addresses of their own choice also where hosts make theirs from their hardware's.
@@ -27,7 +38,7 @@ struct Allocation {
     func whatever() throws(Failure) -> [FixedIP] {
         var chosen: [FixedIP] = []
         for family in [IPAddress.Family.v4, .v6] {
-            let candidates = subnets.filter { $0.cidr.family == family && (!$0.isAutomatic || choosesFreely) }
+            let candidates = fitting.filter { $0.cidr.family == family && (!$0.isAutomatic || choosesFreely) }
             guard !candidates.isEmpty else { continue }
             var found: FixedIP?
             for subnet in candidates where found == nil {

@@ -163,7 +163,7 @@ enum AgentDuties {
 }
 
 extension Desk {
-    /// Moves a router with all its ports to a host, or to none.
+    /// Moves a router with all its ports to a host, or to none, where no floating IP leads through it any more.
     fileprivate func place(_ router: String, on host: String) throws(Failure) {
         let owners = [DeviceOwner.routerInterface, DeviceOwner.routerGateway]
         let own: SQL = "device_id = \(router) AND device_owner IN \(.list(owners))"
@@ -172,5 +172,11 @@ extension Desk {
             changes["binding:host_id"] = .string(host)
             try PortRows.update(&changes, port, self)
         }
+        let status = host.isEmpty ? "DOWN" : "ACTIVE"
+        try tx.run(
+            """
+            UPDATE network_floatingip SET status = \(status), revision_number = revision_number + 1, updated_at = \(now)
+            WHERE router_id = \(router) AND status <> \(status)
+            """)
     }
 }

@@ -16,26 +16,26 @@ enum AddressAvailability {
     }()
 
     private static func list(_ call: Call<Network>) async throws(Failure) -> Reply {
-        let documents = try await documents(call, where: "1 = 1")
-        return .json { $0.array("network_ip_availabilities", of: documents) { $1.value(.object($0)) } }
+        let found = try await find(call, where: "1 = 1")
+        return .json { json in
+            json.array("network_ip_availabilities", of: found) { use, json in json.object { use.write(to: &$0) } }
+        }
     }
 
     private static func show(_ call: Call<Network>) async throws(Failure) -> Reply {
         let id = call["id"]
-        guard let document = try await documents(call, where: "id = \(id)").first else {
-            throw Resource.network.missing(id)
-        }
-        return .json { $0.put("network_ip_availability", .object(document)) }
+        guard let use = try await find(call, where: "id = \(id)").first else { throw Resource.network.missing(id) }
+        return .json { json in json.object("network_ip_availability") { use.write(to: &$0) } }
     }
 
-    private static func documents(_ call: Call<Network>, where condition: SQL) async throws(Failure) -> [Document] {
+    private static func find(_ call: Call<Network>, where condition: SQL) async throws(Failure) -> [AddressUse] {
         if let rule = Rule.network["get_network_ip_availability"] { try call.require(rule) }
         let filters = try conditions(call.query)
         let version = try call.query.integer("ip_version")
         return try await call.service.database.read { tx in
             let desk = Desk(tx, call.service, call)
             let networks = try desk.rows(.network, where: SQL.all([condition] + filters), then: " ORDER BY id")
-            return try networks.map { try desk.availability(of: $0, version) }
+            return try networks.map { try desk.use(of: $0, version) }
         }
     }
 
@@ -54,42 +54,52 @@ enum AddressAvailability {
     }
 }
 
+/// How many of a network's addresses are given. There may be more of them than any machine's integers count.
+private struct AddressUse {
+    struct Part {
+        let subnet: Document
+        let all: UInt128
+        let used: Int
+    }
+
+    let network: Document
+    let parts: [Part]
+
+    func write(to json: inout JSONWriter) {
+        json.put("network_id", network.id)
+        json.put("network_name", network["name"] ?? "")
+        json.put("tenant_id", network.project)
+        json.put("project_id", network.project)
+        json.put("total_ips", parts.reduce(0) { $0 + $1.all })
+        json.put("used_ips", parts.reduce(0) { $0 + $1.used })
+        json.array("subnet_ip_availability", of: parts) { part, json in
+            json.object {
+                $0.put("subnet_id", part.subnet.id)
+                $0.put("subnet_name", part.subnet["name"] ?? "")
+                $0.put("cidr", part.subnet["cidr"] ?? "")
+                $0.put("ip_version", part.subnet["ip_version"] ?? .null)
+                $0.put("total_ips", part.all)
+                $0.put("used_ips", part.used)
+            }
+        }
+    }
+}
+
 extension Desk {
-    fileprivate func availability(of network: Document, _ version: Int?) throws(Failure) -> Document {
+    fileprivate func use(of network: Document, _ version: Int?) throws(Failure) -> AddressUse {
         var used: [String: Int] = [:]
         let sql: SQL = """
             SELECT subnet_id, COUNT(*) AS given FROM network_address WHERE network_id = \(network.id) GROUP BY subnet_id
             """
         try tx.each(sql) { row in used[try row.text("subnet_id")] = try row.integer("given") }
-        var parts: [JSON] = []
-        var totals = (all: 0.0, used: 0)
+        var parts: [AddressUse.Part] = []
         for document in try rows(.subnet, where: "network_id = \(network.id)", then: " ORDER BY created_at, id") {
             guard let subnet = Subnet(document), version == nil || version == document.integer("ip_version") else {
                 continue
             }
-            let count = subnet.pools.reduce(0.0) { $0 + Double($1.count) }
-            totals.all += count
-            totals.used += used[subnet.id] ?? 0
-            parts.append([
-                "subnet_id": .string(subnet.id), "subnet_name": document["name"] ?? "", "cidr": document["cidr"] ?? "",
-                "ip_version": document["ip_version"] ?? .null, "total_ips": .count(count),
-                "used_ips": .number(used[subnet.id] ?? 0),
-            ])
+            let all = subnet.pools.reduce(0) { $0 + $1.count }
+            parts.append(AddressUse.Part(subnet: document, all: all, used: used[subnet.id] ?? 0))
         }
-        return Document([
-            .init(name: "network_id", value: .string(network.id)),
-            .init(name: "network_name", value: network["name"] ?? ""),
-            .init(name: "tenant_id", value: .string(network.project)),
-            .init(name: "project_id", value: .string(network.project)),
-            .init(name: "total_ips", value: .count(totals.all)), .init(name: "used_ips", value: .number(totals.used)),
-            .init(name: "subnet_ip_availability", value: .array(parts)),
-        ])
-    }
-}
-
-extension JSON {
-    /// A count that may be beyond what integers hold, as those of IPv6 subnets are.
-    fileprivate static func count(_ count: Double) -> JSON {
-        Int64(exactly: count).map { .integer($0) } ?? .number(count)
+        return AddressUse(network: network, parts: parts)
     }
 }

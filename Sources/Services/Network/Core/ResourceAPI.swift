@@ -75,9 +75,8 @@ extension Resource {
     private func post(_ call: Call<Network>) async throws(Failure) -> Reply {
         let (drafts, isBulk) = try Intake(resource: self, call: call).drafts()
         let (documents, view) = try await call.service.database.write { tx in
-            let desk = Desk(tx, call.service, call)
-            var parents: [String: Document] = [:]
-            for draft in drafts { try self.admit(draft, desk, among: &parents) }
+            var desk = Desk(tx, call.service, call)
+            for draft in drafts { try self.admit(draft, &desk) }
             for (project, count) in Self.counts(drafts) { try desk.requireQuota(self, project, adding: count) }
             var documents: [Document] = []
             for draft in drafts {
@@ -86,17 +85,17 @@ extension Resource {
                 documents.append(try desk.get(self, document.id))
             }
             // Whose the parents are has not changed by what was made in them.
-            return (documents, try View(self, desk, of: documents, among: parents))
+            return (documents, try View(self, desk, of: documents, among: desk.homes))
         }
         guard isBulk else { return reply(documents[0], view, status: 201) }
         return .json(201) { $0.array(many, of: documents) { view.write($0, to: &$1) } }
     }
 
     /// The rule about making one, and those about each member that was said.
-    private func admit(
-        _ draft: Intake.Draft, _ desk: Desk, among parents: inout [String: Document]
-    ) throws(Failure) {
-        let target = try desk.target(self, draft.document, among: &parents)
+    private func admit(_ draft: Intake.Draft, _ desk: inout Desk) throws(Failure) {
+        var homes = desk.homes
+        let target = try desk.target(self, draft.document, among: &homes)
+        desk.homes = homes
         try desk.require("create_\(one)", of: target)
         for rule in partRules("create", draft.said, draft.document) { try desk.require(rule, of: target) }
     }
@@ -112,7 +111,7 @@ extension Resource {
             let before = try desk.visible(self, call["id"])
             try Self.requireRevision(before, call)
             let target = try desk.target(self, before)
-            try desk.require("update_\(self.one)", of: target)
+            try self.requireChange("update", of: target, desk)
             let wished = try desk.target(self, before.merging(changes))
             for rule in self.partRules("update", changes.names, changes) { try desk.require(rule, of: wished) }
             var values = changes
@@ -135,13 +134,21 @@ extension Resource {
             let desk = Desk(tx, call.service, call)
             let document = try desk.visible(self, call["id"])
             try Self.requireRevision(document, call)
-            try desk.require("delete_\(self.one)", of: try desk.target(self, document))
+            try self.requireChange("delete", of: try desk.target(self, document), desk)
             if let delete = self.delete { try delete(document, desk) } else { try desk.remove(self, document.id) }
         }
         return .noContent
     }
 
     // MARK: Parts
+
+    /// Where nothing shows that a thing is shared, who may only look at it isn't told that it is there to be changed.
+    private func requireChange(_ verb: String, of target: Desk.Target, _ desk: Desk) throws(Failure) {
+        guard let shared = attribute("shared"), !shared.isVisible, target.own.project != desk.viewer.project else {
+            return try desk.require("\(verb)_\(one)", of: target)
+        }
+        guard desk.allows("\(verb)_\(one)", of: target) else { throw missing(target.own.id) }
+    }
 
     func reply(_ document: Document, _ view: View, status: Int = 200) -> Reply {
         .json(status) { json in

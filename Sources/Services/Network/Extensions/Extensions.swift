@@ -60,10 +60,13 @@ enum Extensions {
         one("network-ip-availability", "Use of addresses", "How many addresses are given and left."),
         one("network_availability_zone", "Zones of networks", "The zones that a network would like to be served from."),
         one("pagination", "Pages", "Lists in pages."),
+        one("network-segment-range", "Segment ranges", "Numbers on the wire that are kept for a project's networks."),
         one("port-security", "Port security", "Whether a port's traffic is filtered."),
         one("project-id", "project_id", "Projects are called so."),
         one("provider", "Provider networks", "How a network lies on the wires below."),
         one("pvlan", "Private VLANs", "Ports of a network that are kept apart from one another."),
+        one(
+            "port-mac-address-regenerate", "New hardware addresses", "A port is given another address of its hardware."),
         one("qos", "Quality of service", "Policies with rules about how traffic goes."),
         one("qos-bw-limit-direction", "Limits by direction", "Bandwidth is limited in either direction."),
         one("qos-bw-minimum-ingress", "Minimum bandwidth inwards", "Bandwidth is promised inwards, too."),

@@ -77,7 +77,9 @@ enum FloatingIPRows {
         var wish = JSON.Object()
         wish["subnet_id"] = draft["subnet_id"].flatMap { $0.isNull ? nil : $0 }
         wish["ip_address"] = draft["floating_ip_address"].flatMap { $0.isNull ? nil : $0 }
-        let fourth = try desk.subnets(of: network).filter { $0.cidr.family == .v4 }
+        let fourth = try desk.subnets(of: network).filter {
+            $0.cidr.family == .v4 && $0.isFor(DeviceOwner.floatingIP)
+        }
         guard !fourth.isEmpty else {
             throw .badRequest("floatingip", "Network \(network) does not contain any IPv4 subnet")
         }
@@ -146,6 +148,12 @@ enum FloatingIPRows {
             return
         }
         let inside = try desk.visible(.port, port)
+        guard desk.isAdmin || inside.project == floating.project else {
+            throw .badRequest(
+                "floatingip",
+                "Cannot process floating IP association with Port \(port), since that port is owned by a different project"
+            )
+        }
         let fixed = try fixedIP(of: inside, address)
         let network = floating.text("floating_network_id") ?? ""
         let others: SQL = """

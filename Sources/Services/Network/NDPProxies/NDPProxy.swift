@@ -105,6 +105,21 @@ enum NDPProxyRows {
 }
 
 extension Desk {
+    /// Addresses inside are answered for where the way out has IPv6 addresses that mean the same inside.
+    func requireProxiable(_ router: String) throws(Failure) {
+        let gateway = try get(.router, router).text("gateway_port_id")
+        let network = try gateway.map { id throws(Failure) in try get(.port, id) }?.text("network_id")
+        let hasSixth = try gateway.map { id throws(Failure) in try addresses(of: [id])[id] ?? [] }?
+            .contains { $0.address.family == .v6 }
+        let scope = try network.map { id throws(Failure) in try get(.network, id) }?.text("ipv6_address_scope")
+        guard hasSixth == true, scope != nil else {
+            throw .clash(
+                "RouterGatewayNotValid",
+                "Can not enable ndp proxy on router \(router), it has no gateway with an IPv6 address in an address scope."
+            )
+        }
+    }
+
     /// What a port that goes away was proxied by goes too.
     func releaseProxies(of port: String) throws(Failure) {
         for proxy in try rows(.ndpProxy, where: "port_id = \(port)") { try remove(.ndpProxy, proxy.id) }

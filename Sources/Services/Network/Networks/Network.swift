@@ -90,9 +90,9 @@ enum NetworkRows {
         let number = draft.integer("provider:segmentation_id")
         guard let type = draft.text("provider:network_type") else {
             guard physical == nil, number == nil else { throw .input("network_type required") }
-            return try desk.allocateSegment()
+            return try desk.allocateSegment(for: draft.project)
         }
-        return try desk.segment(type, physical: physical, number: number)
+        return try desk.segment(type, physical: physical, number: number, for: draft.project)
     }
 
     static func update(_ changes: inout Document, _ before: Document, _ desk: Desk) throws(Failure) {

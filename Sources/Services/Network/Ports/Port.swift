@@ -49,7 +49,8 @@ enum PortRows {
     static let attributes: [Attribute] =
         [
             Attribute("network_id", .text, set: .create, .uuid, or: .required),
-            Attribute("mac_address", .text, set: .always, .text(17...17, format: .macAddress), as: Normal.mac),
+            Attribute(
+                "mac_address", .text, set: .always, .nullable(.text(17...17, format: .macAddress)), as: Normal.mac),
             Attribute(
                 "fixed_ips", nil, set: .always, .nullable(.list(of: .object(fixedIP), count: 0...100)), as: Normal.list,
                 where: addressed),

@@ -5,7 +5,7 @@ import SQL
 /// How ports are made, changed and taken away.
 extension PortRows {
     static func create(_ draft: inout Document, _ desk: Desk) throws(Failure) {
-        let network = try desk.visible(.network, draft.text("network_id") ?? "")
+        let network = try desk.home(.network, draft.text("network_id") ?? "")
         let mac = try macAddress(draft, network.id, desk)
         let owner = draft.text("device_owner") ?? ""
         draft["mac_address"] = .string(mac.description)
@@ -152,6 +152,10 @@ extension PortRows {
 
     static func update(_ changes: inout Document, _ before: Document, _ desk: Desk) throws(Failure) {
         let network = try desk.get(.network, before.text("network_id") ?? "")
+        // To wish for none is to wish for another.
+        if changes["mac_address"] == .null {
+            changes["mac_address"] = .string(try macAddress(changes, network.id, desk).description)
+        }
         var after = before.merging(changes)
         let mac = after.text("mac_address").flatMap { MACAddress($0) } ?? MACAddress(0)
         if let wish = changes["mac_address"], wish != before["mac_address"], before.text("binding:host_id") != "" {

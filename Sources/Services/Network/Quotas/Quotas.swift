@@ -68,7 +68,7 @@ enum Quotas {
     }
 
     private static func show(_ call: Call<Network>) async throws(Failure) -> Reply {
-        try require("get_quota", call["project"], call)
+        try requireSight(call)
         let limits = try await call.service.database.read {
             try Desk($0, call.service, call).limits(of: call["project"])
         }
@@ -76,12 +76,12 @@ enum Quotas {
     }
 
     private static func defaults(_ call: Call<Network>) async throws(Failure) -> Reply {
-        try require("get_quota", call["project"], call)
-        return reply(counted.map { ($0.one, $0.quota ?? -1) })
+        try requireSight(call)
+        return reply(counted.map { ($0.one, call.service.usual($0)) })
     }
 
     private static func details(_ call: Call<Network>) async throws(Failure) -> Reply {
-        try require("get_quota", call["project"], call)
+        try requireSight(call)
         let (limits, used) = try await call.service.database.read { tx in
             let desk = Desk(tx, call.service, call)
             let used = try counted.map { try desk.used($0, by: call["project"]) }
@@ -128,6 +128,12 @@ enum Quotas {
 
     // MARK: Parts
 
+    /// Everybody may see what their own project may have.
+    private static func requireSight(_ call: Call<Network>) throws(Failure) {
+        guard call["project"] != call.caller.projectID else { return }
+        try require("get_quota", call["project"], call)
+    }
+
     private static func require(_ name: String, _ project: String, _ call: Call<Network>) throws(Failure) {
         guard let rule = Rule.network[name] else { return }
         try call.require(rule, of: ["project_id": project, "tenant_id": project])
@@ -142,20 +148,28 @@ enum Quotas {
     }
 }
 
+extension Network {
+    /// What a project may have of a kind of which nobody has said otherwise.
+    fileprivate func usual(_ resource: Resource) -> Int { settings.quotas[resource.one] ?? resource.quota ?? -1 }
+
+    /// The kinds of things that are counted.
+    package static let countedKinds = Quotas.counted.map(\.one)
+}
+
 extension Desk {
     func limits(of project: String) throws(Failure) -> [(name: String, quota: Int)] {
         var own: [String: Int] = [:]
         try tx.each("SELECT resource, quota FROM network_quota WHERE project_id = \(project)") { row in
             own[try row.text("resource")] = try row.integer("quota")
         }
-        return Quotas.counted.map { ($0.one, own[$0.one] ?? $0.quota ?? -1) }
+        return Quotas.counted.map { ($0.one, own[$0.one] ?? service.usual($0)) }
     }
 
     func limit(_ resource: Resource, of project: String) throws(Failure) -> Int {
         let own = try tx.row(
             "SELECT quota FROM network_quota WHERE project_id = \(project) AND resource = \(resource.one)"
         ) { try $0.integer("quota") }
-        return own ?? resource.quota ?? -1
+        return own ?? service.usual(resource)
     }
 
     func used(_ resource: Resource, by project: String) throws(Failure) -> Int {

@@ -69,6 +69,7 @@ enum RouterRows {
         draft["enable_snat"] = true
         try desk.insert(.router, draft)
         try desk.setGateway(of: draft, draft["external_gateway_info"]?.object)
+        if draft.flag("enable_ndp_proxy") { try desk.requireProxiable(draft.id) }
     }
 
     static func update(_ changes: inout Document, _ before: Document, _ desk: Desk) throws(Failure) {
@@ -91,6 +92,7 @@ enum RouterRows {
         if changes.has("external_gateway_info") {
             try desk.setGateway(of: before, changes["external_gateway_info"]?.object)
         }
+        if changes.boolean("enable_ndp_proxy") == true { try desk.requireProxiable(before.id) }
         if changes.has("routes") { try desk.requireReachable(changes.objects("routes"), from: before.id) }
         try desk.change(.router, before.id, changes)
     }

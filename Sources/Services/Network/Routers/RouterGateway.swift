@@ -36,10 +36,8 @@ extension Desk {
         port["device_owner"] = .string(DeviceOwner.routerGateway)
         port["binding:host_id"] = .string(service.settings.host)
         if !wish.objects("external_fixed_ips").isEmpty { port["fixed_ips"] = wish["external_fixed_ips"] }
-        let made = try get(.port, try make(.port, port).id)
-        guard !made.objects("fixed_ips").isEmpty else {
-            throw .badRequest("router", "No IPs available for external network \(network)")
-        }
+        // On a network that has no subnet yet it is there without an address.
+        let made = try make(.port, port)
         let outside = try subnets(of: network)
         for one in outside { try requireApart(one, from: inside) }
         try tx.run("UPDATE network_router SET gateway_port_id = \(made.id) WHERE id = \(router.id)")

@@ -8,9 +8,8 @@ enum IPProtocol {
         "ospf": 89, "pgm": 113, "rsvp": 46, "sctp": 132, "tcp": 6, "udp": 17, "udplite": 136, "vrrp": 112,
     ]
     private static let withPorts: Set<Int> = [6, 17, 33, 132, 136]
-    private static let sixOnly: Set<String> = [
-        "icmpv6", "ipv6-encap", "ipv6-frag", "ipv6-icmp", "ipv6-nonxt", "ipv6-opts", "ipv6-route",
-    ]
+    /// Also by their numbers.
+    private static let sixOnly: Set<Int> = [41, 43, 44, 58, 59, 60]
 
     /// A name, a number as text, or null for all of them.
     static let normal: Attribute.Normal = { value throws(Failure) in
@@ -40,10 +39,10 @@ enum IPProtocol {
             }
             return
         }
-        guard !sixOnly.contains(name) || rule.text("ethertype") == "IPv6" else {
+        let number = number(name)
+        guard !sixOnly.contains(number) || rule.text("ethertype") == "IPv6" else {
             throw .input("Invalid ethertype \(rule.text("ethertype") ?? "") for protocol \(name)")
         }
-        let number = number(name)
         if number == 1 || number == 58 { return try checkControl(low, high) }
         guard low != nil || high != nil else { return }
         guard withPorts.contains(number) else {

@@ -84,32 +84,41 @@ extension Desk {
     }
 
     /// A place for a network whose maker doesn't care.
-    func allocateSegment() throws(Failure) -> Segment {
-        let settings = service.settings.segments
-        for type in settings.projectTypes {
-            if let segment = try allocate(type) { return segment }
+    func allocateSegment(for project: String) throws(Failure) -> Segment {
+        for type in service.settings.segments.projectTypes {
+            if let segment = try allocate(type, on: nil, for: project) { return segment }
         }
         throw Failure(
             .unavailable, "Unable to create the network. No project network is available for allocation.",
             name: "NoNetworkAvailable")
     }
 
-    private func allocate(_ type: String) throws(Failure) -> Segment? {
+    private func allocate(_ type: String, on physical: String?, for project: String) throws(Failure) -> Segment? {
         let settings = service.settings.segments
         if type == SegmentType.local.name { return Segment(type: type, physical: nil, number: nil) }
         if let numbers = settings.tunnels[type] {
-            return try free(type, "", in: numbers).map { Segment(type: type, physical: nil, number: $0) }
+            for range in try ranges(of: type, on: "", for: project, usual: [numbers]) {
+                if let number = try free(type, "", in: range) {
+                    return Segment(type: type, physical: nil, number: number)
+                }
+            }
+            return nil
         }
-        for range in settings.vlans {
-            if let number = try free(type, range.physical, in: range.numbers) {
-                return Segment(type: type, physical: range.physical, number: number)
+        for physical in physical.map({ [$0] }) ?? settings.physicalNetworks {
+            let usual = settings.vlans.filter { $0.physical == physical }.map(\.numbers)
+            for range in try ranges(of: type, on: physical, for: project, usual: usual) {
+                if let number = try free(type, physical, in: range) {
+                    return Segment(type: type, physical: physical, number: number)
+                }
             }
         }
         return nil
     }
 
     /// The place that an administrator asks for, completed where something is left open.
-    func segment(_ type: String, physical: String?, number: Int?) throws(Failure) -> Segment {
+    func segment(
+        _ type: String, physical: String?, number: Int?, for project: String
+    ) throws(Failure) -> Segment {
         let kind = try SegmentType.named(type)
         let settings = service.settings.segments
         if !kind.isPhysical, physical != nil {
@@ -131,21 +140,11 @@ extension Desk {
             throw .input("physical_network required for \(type) provider network")
         }
         if kind.numbers == nil || number != nil { return Segment(type: type, physical: physical, number: number) }
-        guard let segment = try allocate(type, on: physical) else {
+        guard let segment = try allocate(type, on: physical, for: project) else {
             throw Failure(
                 .unavailable, "Unable to create the network. No project network is available for allocation.",
                 name: "NoNetworkAvailable")
         }
         return segment
-    }
-
-    private func allocate(_ type: String, on physical: String?) throws(Failure) -> Segment? {
-        guard let physical else { return try allocate(type) }
-        for range in service.settings.segments.vlans where range.physical == physical {
-            if let number = try free(type, physical, in: range.numbers) {
-                return Segment(type: type, physical: physical, number: number)
-            }
-        }
-        return nil
     }
 }

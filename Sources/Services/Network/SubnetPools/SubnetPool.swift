@@ -76,6 +76,7 @@ enum SubnetPoolRows {
     static func update(_ changes: inout Document, _ before: Document, _ desk: Desk) throws(Failure) {
         var after = before.merging(changes)
         let prefixes = try prefixes(after)
+        if let scope = before.text("address_scope_id") { try requireOwnScope(scope, before, desk) }
         if changes.has("prefixes") {
             let old = before.texts("prefixes").compactMap { IPNetwork($0) }
             guard old.allSatisfy({ one in prefixes.contains { $0.prefix <= one.prefix && $0.contains(one.first) } })
@@ -88,6 +89,16 @@ enum SubnetPoolRows {
         }
         try check(after, prefixes, desk)
         try desk.change(.subnetPool, before.id, changes)
+    }
+
+    /// What lies in somebody else's scope is theirs to change, as it has to keep apart from what else lies there.
+    private static func requireOwnScope(_ id: String, _ pool: Document, _ desk: Desk) throws(Failure) {
+        if desk.isAdmin { return }
+        guard try desk.get(.addressScope, id).project != desk.viewer.project else { return }
+        throw .wrong(
+            "IllegalSubnetPoolUpdate",
+            "Illegal subnetpool update: subnetpool \(pool.id) cannot be updated when associated with shared address scope \(id)."
+        )
     }
 
     static func delete(_ pool: Document, _ desk: Desk) throws(Failure) {

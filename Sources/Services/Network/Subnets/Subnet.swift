@@ -10,6 +10,8 @@ struct Subnet: Sendable {
     let pools: [AddressRange]
     /// Whether hosts make their own addresses from their hardware's.
     let isAutomatic: Bool
+    /// The owners of ports that it is for; for all where none is named.
+    let serviceTypes: [String]
 
     init?(_ document: Document) {
         guard let cidr = document.text("cidr").flatMap({ IPNetwork($0) }) else { return nil }
@@ -18,6 +20,12 @@ struct Subnet: Sendable {
         gateway = document.text("gateway_ip").flatMap { IPAddress($0) }
         pools = document.objects("allocation_pools").compactMap { AddressRange($0) }
         isAutomatic = ["slaac", "dhcpv6-stateless"].contains(document.text("ipv6_address_mode") ?? "")
+        serviceTypes = document.texts("service_types")
+    }
+
+    /// Whoever gives addresses has one wherever there are any to give.
+    func isFor(_ owner: String) -> Bool {
+        serviceTypes.isEmpty || serviceTypes.contains(owner) || owner == DeviceOwner.dhcp
     }
 }
 
@@ -122,7 +130,7 @@ enum SubnetRows {
         guard let subnet = Subnet(document), subnet.isAutomatic else { return }
         let network = document.text("network_id") ?? ""
         let ports = try desk.rows(.port, where: "network_id = \(network) AND device_owner NOT LIKE 'network:%'")
-        for port in ports {
+        for port in ports where subnet.isFor(port.text("device_owner") ?? "") {
             guard let mac = port.text("mac_address").flatMap({ MACAddress($0) }) else { continue }
             let fixed = FixedIP(subnet: subnet.id, address: IPAddress(in: subnet.cidr, of: mac))
             try desk.give(fixed, to: port.id, on: network, place: 100)
