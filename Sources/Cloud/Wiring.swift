@@ -41,7 +41,7 @@ package struct Cloud: Sendable {
 
     /// - Parameter progress: hears of what takes longer than a moment until it is ready.
     package init(
-        _ settings: CloudSettings, on ground: Ground = .machine, world: World = World(), log: Log,
+        _ settings: CloudSettings, on ground: Ground = .machine, world: World = World(clock: LoopClock()), log: Log,
         progress: @escaping Care.Progress = { _ in }
     ) async throws(Failure) {
         try settings.checkRoles()

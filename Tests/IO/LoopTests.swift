@@ -96,6 +96,21 @@ private actor Counter {
             await #expect(throws: CancellationError.self) { try await task.value }
         }
     }
+
+    @Test func whoSleepsByTheLoopsClockGoesOnWhereItRan() async throws {
+        try await withLoops(1) { loops in
+            let clock = LoopClock()
+            let task = Task(executorPreference: loops.all[0]) {
+                let begun = clock.now
+                try await clock.sleep(for: .milliseconds(20))
+                return (Loop.current?.name, clock.now - begun)
+            }
+            let (name, slept) = try await task.value
+            #expect(name == loops.all[0].name)
+            #expect(slept >= .milliseconds(20))
+            try await clock.sleep(for: .milliseconds(1))
+        }
+    }
 }
 
 @Suite struct PoolTests {

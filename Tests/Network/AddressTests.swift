@@ -23,6 +23,24 @@ import Testing
         #expect(full.errorType == "IpAddressGenerationFailure")
     }
 
+    @Test func whatIsGivenBackIsGivenAgainWhenNothingElseIsLeft() async throws {
+        let talk = try await NetworkTalk()
+        let network = await talk.network()
+        _ = await talk.subnet(on: network, "10.0.0.0/29")
+        var ports: [JSON] = []
+        func next() async -> String? {
+            let port = await talk.port(on: network)["port"] ?? .null
+            ports.append(port)
+            return port["fixed_ips"]?.array?.first?["ip_address"]?.string
+        }
+        for _ in 0..<3 { _ = await next() }
+        #expect(await talk.delete("/ports/\(ports[1]["id"]?.string ?? "")").status == 204)
+        #expect(await next() == "10.0.0.5")
+        #expect(await next() == "10.0.0.6")
+        #expect(await next() == "10.0.0.3")
+        #expect(await next() == nil)
+    }
+
     /// Ports come and go in an order that only the seed knows; at no time do two share an address, and none lies outside
     /// of the pools or on the gateway.
     @Test(arguments: 1...8 as ClosedRange<UInt64>) func noAddressIsGivenTwice(seed: UInt64) async throws {

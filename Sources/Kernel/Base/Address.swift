@@ -29,14 +29,24 @@ package struct IPAddress: Hashable, Comparable, Sendable, CustomStringConvertibl
     }
 
     private static func fourth(_ text: some StringProtocol) -> UInt32? {
-        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
-        guard parts.count == 4 else { return nil }
-        var number: UInt32 = 0
-        for part in parts {
-            guard let byte = UInt8(part), part.utf8.count == String(byte).utf8.count else { return nil }
-            number = number << 8 | UInt32(byte)
+        var (number, part): (UInt32, UInt32) = (0, 0)
+        var (digits, dots) = (0, 0)
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"):
+                // A zero in front would be read as octal elsewhere.
+                guard digits == 0 || part > 0 else { return nil }
+                part = part * 10 + UInt32(byte & 15)
+                digits += 1
+                guard part <= 255 else { return nil }
+            case UInt8(ascii: "."):
+                guard digits > 0, dots < 3 else { return nil }
+                number = number << 8 | part
+                (part, digits, dots) = (0, 0, dots + 1)
+            default: return nil
+            }
         }
-        return number
+        return dots == 3 && digits > 0 ? number << 8 | part : nil
     }
 
     private static func sixth(_ text: some StringProtocol) -> UInt128? {
@@ -71,8 +81,8 @@ package struct IPAddress: Hashable, Comparable, Sendable, CustomStringConvertibl
     package var description: String {
         switch family {
         case .v4:
-            return stride(from: 24, through: 0, by: -8).map { String(number >> UInt128($0) & 255) }.joined(
-                separator: ".")
+            let bits = UInt32(truncatingIfNeeded: number)
+            return "\(bits >> 24).\(bits >> 16 & 255).\(bits >> 8 & 255).\(bits & 255)"
         case .v6:
             return IPAddress.compressed(
                 stride(from: 112, through: 0, by: -16).map { UInt16(number >> UInt128($0) & 0xFFFF) })
@@ -106,13 +116,15 @@ package struct IPNetwork: Hashable, Sendable, CustomStringConvertible {
     }
 
     package init?(_ text: some StringProtocol) {
-        let parts = text.split(separator: "/", omittingEmptySubsequences: false)
-        guard parts.count <= 2, let address = IPAddress(parts[0]) else { return nil }
-        guard parts.count == 2 else {
+        guard let slash = text.utf8.firstIndex(of: UInt8(ascii: "/")) else {
+            guard let address = IPAddress(text) else { return nil }
             self.init(address, prefix: address.family.bits)
             return
         }
-        guard let prefix = Int(parts[1]), parts[1].utf8.count == String(prefix).utf8.count else { return nil }
+        let length = text[text.index(after: slash)...]
+        guard let address = IPAddress(text[..<slash]), let prefix = Int(length),
+            length.utf8.count == String(prefix).utf8.count
+        else { return nil }
         self.init(address, prefix: prefix)
     }
 

@@ -81,18 +81,22 @@ package final class Pool: TaskExecutor, @unchecked Sendable {
         }
     }
 
+    private enum Hand { case idle, new, busy }
+
     private func add(_ work: Work) {
-        let needsThread = locked { () -> Bool in
+        let hand = locked { () -> Hand in
             state.queue.append(work)
-            if state.idle >= state.queue.count {
-                pthread_cond_signal(change)
-                return false
-            }
-            guard state.running < threads else { return false }
+            if state.idle >= state.queue.count { return .idle }
+            guard state.running < threads else { return .busy }
             state.running += 1
-            return true
+            return .new
         }
-        if needsThread { startThread(named: name) { self.serve() } }
+        switch hand {
+        // Woken when the lock is free again, or it would wake only to wait once more.
+        case .idle: pthread_cond_signal(change)
+        case .new: startThread(named: name) { self.serve() }
+        case .busy: break
+        }
     }
 
     private func serve() {

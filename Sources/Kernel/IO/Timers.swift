@@ -1,3 +1,4 @@
+package import Base
 import Synchronization
 
 /// The timers of a loop, soonest first (a binary heap).
@@ -89,6 +90,20 @@ final class Sleeper: Sendable {
             }
             if let end { waiter.resume(returning: end) }
         }
+    }
+}
+
+/// The machine's clock. Who sleeps on a loop is woken by that loop: no other thread wakes up to see to it.
+package struct LoopClock: Clock {
+    private let machine = SystemClock()
+
+    package init() {}
+
+    package var now: Moment { machine.now }
+
+    package func sleep(for duration: Duration) async throws(CancellationError) {
+        guard let loop = Loop.current else { return try await machine.sleep(for: duration) }
+        try await loop.sleep(for: duration)
     }
 }
 

@@ -58,8 +58,29 @@ struct StatementCache<Prepared: AnyObject> {
         var usedAt: UInt64
     }
 
+    /// A text, told from others by its length and a few of its letters, which nearly always differ. All of it is compared
+    /// only with the one that is found.
+    private struct Key: Hashable {
+        let text: String
+
+        func hash(into hasher: inout Hasher) {
+            let letters = text.utf8
+            hasher.combine(letters.count)
+            let samples = letters.withContiguousStorageIfAvailable { letters -> (UInt64, UInt64) in
+                guard letters.count >= 16 else { return (0, 0) }
+                let bytes = UnsafeRawBufferPointer(letters)
+                return (
+                    bytes.loadUnaligned(fromByteOffset: letters.count / 2, as: UInt64.self),
+                    bytes.loadUnaligned(fromByteOffset: letters.count - 8, as: UInt64.self)
+                )
+            }
+            hasher.combine(samples?.0 ?? 0)
+            hasher.combine(samples?.1 ?? 0)
+        }
+    }
+
     let limit: Int
-    private var entries: [String: Entry] = [:]
+    private var entries: [Key: Entry] = [:]
     private var uses: UInt64 = 0
 
     init(limit: Int = 200) { self.limit = limit }
@@ -67,7 +88,7 @@ struct StatementCache<Prepared: AnyObject> {
     var count: Int { entries.count }
 
     mutating func find(_ text: String) -> Prepared? {
-        guard let index = entries.index(forKey: text) else { return nil }
+        guard let index = entries.index(forKey: Key(text: text)) else { return nil }
         uses += 1
         entries.values[index].usedAt = uses
         return entries.values[index].statement
@@ -78,7 +99,7 @@ struct StatementCache<Prepared: AnyObject> {
             entries.removeValue(forKey: oldest.key)
         }
         uses += 1
-        entries[text] = Entry(statement: statement, usedAt: uses)
+        entries[Key(text: text)] = Entry(statement: statement, usedAt: uses)
     }
 
     mutating func clear() { entries = [:] }

@@ -30,6 +30,13 @@ extension SQL {
 
     /// `INSERT INTO table (…) VALUES (…)`, each value beside its column.
     package static func insert(into table: StaticString, _ values: KeyValuePairs<StaticString, any Bindable>) -> SQL {
+        insert(into: table, each: values)
+    }
+
+    /// The same for columns that are known only now.
+    package static func insert(
+        into table: StaticString, each values: some Collection<(key: StaticString, value: any Bindable)>
+    ) -> SQL {
         let length = values.reduce(table.utf8CodeUnitCount + 32) { $0 + $1.key.utf8CodeUnitCount + 5 }
         let text = String(unsafeUninitializedCapacity: length) { buffer in
             var end = 0
@@ -45,7 +52,7 @@ extension SQL {
                 add(value.key)
             }
             add(") VALUES (")
-            for place in values.indices { add(place == 0 ? "?" : ", ?") }
+            for place in 0..<values.count { add(place == 0 ? "?" : ", ?") }
             add(")")
             return end
         }

@@ -30,27 +30,30 @@ package struct SQL: ExpressibleByStringInterpolation, Hashable, Sendable {
     package init(stringLiteral literal: StaticString) { self.init(text: literal.description, values: []) }
 
     package init(stringInterpolation pieces: StringInterpolation) {
-        self.init(text: pieces.text, values: pieces.values)
+        self.init(text: String(decoding: pieces.bytes, as: UTF8.self), values: pieces.values)
     }
 
     package struct StringInterpolation: StringInterpolationProtocol {
-        fileprivate var text = ""
+        /// The text in the making: a string would look at each piece's letters before it takes them.
+        fileprivate var bytes: [UInt8] = []
         fileprivate var values: [Value] = []
 
         package init(literalCapacity: Int, interpolationCount: Int) {
-            text.reserveCapacity(literalCapacity + interpolationCount)
+            bytes.reserveCapacity(literalCapacity + interpolationCount)
             values.reserveCapacity(interpolationCount)
         }
 
-        package mutating func appendLiteral(_ literal: StaticString) { text += literal.description }
+        package mutating func appendLiteral(_ literal: StaticString) {
+            literal.withUTF8Buffer { bytes.append(contentsOf: $0) }
+        }
 
         package mutating func appendInterpolation(_ piece: SQL) {
-            text += piece.text
+            bytes.append(contentsOf: piece.text.utf8)
             values += piece.values
         }
 
-        package mutating func appendInterpolation(_ value: (some Bindable)?) {
-            text += "?"
+        package mutating func appendInterpolation(_ value: (any Bindable)?) {
+            bytes.append(UInt8(ascii: "?"))
             values.append(value?.bound ?? .null)
         }
     }

@@ -31,14 +31,19 @@ final class Queue<Item: Sendable>: @unchecked Sendable {  // every field but `ro
     }
 
     /// Nil when it was taken in; otherwise what to tell the caller.
+    ///
+    /// Whoever waits is woken when the lock is free again, or it would wake only to wait once more.
     func put(_ item: Item) -> Failure? {
-        locked {
+        var somebodyWaits = false
+        let refusal = locked { () -> Failure? in
             if closed { return .unavailable("The database is closed.") }
             if items.count - head >= room { return .unavailable("The database has too much to do. Please try again.") }
             items.append(item)
-            if idle > 0 { pthread_cond_signal(arrival) }
+            somebodyWaits = idle > 0
             return nil
         }
+        if somebodyWaits { pthread_cond_signal(arrival) }
+        return refusal
     }
 
     /// Waits for something to do. Nothing comes only when the queue is closed and empty.

@@ -15,16 +15,24 @@ package enum JSON: Sendable, Hashable {
         package init(_ members: [Member] = []) { self.members = members }
 
         package subscript(name: String) -> JSON? {
-            get { members.first { $0.name == name }?.value }
+            get { place(of: name).map { members[$0].value } }
             set {
-                let place = members.firstIndex { $0.name == name }
-                switch (place, newValue) {
+                switch (place(of: name), newValue) {
                 case (let place?, let value?): members[place].value = value
                 case (let place?, nil): members.remove(at: place)
                 case (nil, let value?): members.append(Member(name: name, value: value))
                 case (nil, nil): break
                 }
             }
+        }
+
+        /// Names are mostly of different lengths, which is seen sooner than that their letters differ.
+        private func place(of name: String) -> Int? {
+            let length = name.utf8.count
+            for place in members.indices where members[place].name.utf8.count == length && members[place].name == name {
+                return place
+            }
+            return nil
         }
 
         package var names: [String] { members.map(\.name) }

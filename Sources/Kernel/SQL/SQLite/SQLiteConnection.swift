@@ -22,8 +22,12 @@ final class SQLiteConnection: Connection {
     /// How much of the log the last checkpoint was about.
     private var pagesMoved: Int32 = 0
 
+    /// Once in a process's life.
+    private static let setUpLibrary: Void = { _ = sqlite_stop_counting_memory() }()
+
     /// In memory without a path.
     init(path: String?, role: Role) throws(Failure) {
+        SQLiteConnection.setUpLibrary
         var opened: OpaquePointer?
         let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
         let result = sqlite3_open_v2(path ?? ":memory:", &opened, flags, nil)

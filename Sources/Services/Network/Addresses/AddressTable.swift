@@ -65,12 +65,25 @@ extension Desk {
         }
     }
 
-    /// The first address of a subnet's pools that nobody has.
+    /// An address of a subnet's pools that nobody has: the one after the last that was given, and at a pool's end the first
+    /// that is free again. So what was given back stays unused for as long as there is something else.
     func freeAddress(in subnet: Subnet) throws(Failure) -> IPAddress? {
         for pool in subnet.pools {
+            let last = try lastGiven(in: pool, of: subnet)
+            guard let last else { return pool.first }
+            if last < pool.last { return last.advanced(by: 1) }
             if let address = try firstFree(in: pool, of: subnet) { return address }
         }
         return nil
+    }
+
+    private func lastGiven(in pool: AddressRange, of subnet: Subnet) throws(Failure) -> IPAddress? {
+        let sql: SQL = """
+            SELECT address_key FROM network_address
+            WHERE subnet_id = \(subnet.id) AND address_key >= \(pool.first.key) AND address_key <= \(pool.last.key)
+            ORDER BY address_key DESC LIMIT 1
+            """
+        return try tx.rows(sql) { row in IPAddress(key: try row.text("address_key")) }.first ?? nil
     }
 
     /// Steps over what is given, twice as far each time, and when that was too far by halves: a pool of thousands is seen

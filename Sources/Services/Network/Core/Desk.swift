@@ -10,6 +10,8 @@ struct Desk {
     /// Nil when the cloud itself is at work, which may do everything.
     let call: Call<Network>?
     let now: Moment
+    /// What the things that are being made are to stand in, by id.
+    var homes: [String: Document] = [:]
 
     init(_ tx: Transaction, _ service: Network, _ call: Call<Network>? = nil) {
         self.tx = tx
@@ -114,6 +116,16 @@ extension Desk {
         return document
     }
 
+    /// What a new thing is to stand in, if the caller may see it. Who was to be admitted there had it looked up already.
+    func home(_ resource: Resource, _ id: String) throws(Failure) -> Document {
+        guard let known = homes[id] else { return try visible(resource, id) }
+        let mayBeSeen: SQL = "id = \(id) AND (\(reach(resource)))"
+        guard try tx.exists("SELECT 1 FROM \(SQL.raw(resource.table)) WHERE \(mayBeSeen)") else {
+            throw resource.missing(id)
+        }
+        return known
+    }
+
     /// A thing that is there and that the caller may see.
     func visible(_ resource: Resource, _ id: String) throws(Failure) -> Document {
         guard let document = try documents(resource, where: "id = \(id) AND (\(reach(resource)))").first else {
@@ -124,20 +136,14 @@ extension Desk {
 
     func insert(_ resource: Resource, _ document: Document) throws(Failure) {
         tx.afterCommit(service.changed)
-        var columns: [SQL] = []
-        var values: [SQL] = []
+        var row: [(key: StaticString, value: any SQL.Bindable)] = []
+        row.reserveCapacity(resource.attributes.count)
         for attribute in resource.attributes where attribute.kept != nil && attribute.kept != .moment {
             let value: JSON = attribute.name == "revision_number" ? 0 : document[attribute.name] ?? .null
-            columns.append(.raw(attribute.column))
-            values.append("\(attribute.bound(value))")
+            row.append((attribute.column, attribute.bound(value)))
         }
-        if resource.isTimed {
-            columns += ["created_at", "updated_at"]
-            values += ["\(now)", "\(now)"]
-        }
-        try tx.run(
-            "INSERT INTO \(SQL.raw(resource.table)) (\(.joined(columns, by: ", "))) VALUES (\(.joined(values, by: ", ")))"
-        )
+        if resource.isTimed { row += [("created_at", now), ("updated_at", now)] }
+        try tx.run(.insert(into: resource.table, each: row))
         if resource.isTagged { try setTags(of: document.id, resource, document.texts("tags")) }
         if document.flag("shared"), resource.attribute("shared")?.kept == nil {
             try share(resource, document.id, of: document.project)

@@ -75,9 +75,8 @@ extension Resource {
     private func post(_ call: Call<Network>) async throws(Failure) -> Reply {
         let (drafts, isBulk) = try Intake(resource: self, call: call).drafts()
         let (documents, view) = try await call.service.database.write { tx in
-            let desk = Desk(tx, call.service, call)
-            var parents: [String: Document] = [:]
-            for draft in drafts { try self.admit(draft, desk, among: &parents) }
+            var desk = Desk(tx, call.service, call)
+            for draft in drafts { try self.admit(draft, &desk) }
             for (project, count) in Self.counts(drafts) { try desk.requireQuota(self, project, adding: count) }
             var documents: [Document] = []
             for draft in drafts {
@@ -86,17 +85,17 @@ extension Resource {
                 documents.append(try desk.get(self, document.id))
             }
             // Whose the parents are has not changed by what was made in them.
-            return (documents, try View(self, desk, of: documents, among: parents))
+            return (documents, try View(self, desk, of: documents, among: desk.homes))
         }
         guard isBulk else { return reply(documents[0], view, status: 201) }
         return .json(201) { $0.array(many, of: documents) { view.write($0, to: &$1) } }
     }
 
     /// The rule about making one, and those about each member that was said.
-    private func admit(
-        _ draft: Intake.Draft, _ desk: Desk, among parents: inout [String: Document]
-    ) throws(Failure) {
-        let target = try desk.target(self, draft.document, among: &parents)
+    private func admit(_ draft: Intake.Draft, _ desk: inout Desk) throws(Failure) {
+        var homes = desk.homes
+        let target = try desk.target(self, draft.document, among: &homes)
+        desk.homes = homes
         try desk.require("create_\(one)", of: target)
         for rule in partRules("create", draft.said, draft.document) { try desk.require(rule, of: target) }
     }

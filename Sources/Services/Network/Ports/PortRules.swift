@@ -5,7 +5,7 @@ import SQL
 /// How ports are made, changed and taken away.
 extension PortRows {
     static func create(_ draft: inout Document, _ desk: Desk) throws(Failure) {
-        let network = try desk.visible(.network, draft.text("network_id") ?? "")
+        let network = try desk.home(.network, draft.text("network_id") ?? "")
         let mac = try macAddress(draft, network.id, desk)
         let owner = draft.text("device_owner") ?? ""
         draft["mac_address"] = .string(mac.description)
