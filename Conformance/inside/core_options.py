@@ -93,6 +93,9 @@ def core(facts, home: pathlib.Path) -> dict[str, dict]:
             "ide_bus": True,
             "disk_config": True,
             "enable_instance_password": True,
+            "hostname_fqdn_sanitization": True,
+            "scheduler_enabled_filters": "all",
+            "nova_policy_roles": ",".join(sorted(facts.roles & {"admin", "manager", "member", "reader", "service"})),
         },
         "network": {
             "public_network_id": outside.id if outside else None,
@@ -158,6 +161,8 @@ def core(facts, home: pathlib.Path) -> dict[str, dict]:
             "extend_attached_volume": newest,
             "extend_attached_encrypted_volume": False,
             "consistency_group": False,
+            "volume_revert": True,
+            "concurrency_tests": True,
         },
         "object-storage": {
             "operator_role": "swiftoperator" if "swiftoperator" in facts.roles else "member",

@@ -150,9 +150,9 @@ extension ServerMigration {
                 "instance_uuid", "host", "status", "migration_type", "source_compute", "hidden", "limit", "marker",
                 "changes-since", "changes-before", "user_id", "project_id",
             ].map { Parameter($0) }, list),
-        .get(
-            "/servers/{server_id}/migrations", "List a server's migrations that are under way",
-            may: .listServerMigrations, since: "2.23", listOfServer),
+        Endpoint(
+            "GET", "/servers/{server_id}/migrations", "List a server's migrations that are under way",
+            access: .decided(by: [.listServerMigrations, .seeServerMigrationHosts]), since: "2.23", listOfServer),
         .get(
             "/servers/{server_id}/migrations/{migration_id}", "Show a server's migration", may: .showServerMigration,
             since: "2.23", show),
@@ -234,17 +234,21 @@ extension ServerMigration {
 
     // MARK: Of one server
 
-    private static func server(_ call: Call<Compute>) async throws(Failure) -> Server {
-        try await call.service.database.read { try $0.server(call.id("server_id"), in: call.scope) }
+    private static func server(_ call: Call<Compute>, in scope: Scope? = nil) async throws(Failure) -> Server {
+        let scope = scope ?? call.scope
+        return try await call.service.database.read { try $0.server(call.id("server_id"), in: scope) }
     }
 
     private static func listOfServer(_ call: Call<Compute>) async throws(Failure) -> Reply {
-        let server = try await server(call)
+        let scope = call.scope(under: .listServerMigrations)
+        guard scope != .nowhere else { throw call.exchange.refusal(.listServerMigrations) }
+        let server = try await server(call, in: scope)
+        let seesHosts = call.allows(.seeServerMigrationHosts)
         let found = try await call.service.database.read { try $0.migrations(ofServer: server.id) }
         let live = found.filter { $0.kind == .live && !$0.isOver }
         return .json { json in
             json.array("migrations", of: live) { migration, json in
-                json.object { migration.writeProgress(to: &$0, call) }
+                json.object { migration.writeProgress(to: &$0, call, seesHosts: seesHosts) }
             }
         }
     }
@@ -266,13 +270,14 @@ extension ServerMigration {
                 .notFound,
                 "In-progress live migration \(migration.id) is not found for server \(migration.server).")
         }
-        return .json { $0.object("migration") { migration.writeProgress(to: &$0, call) } }
+        return .json { $0.object("migration") { migration.writeProgress(to: &$0, call, seesHosts: true) } }
     }
 
-    private func writeProgress(to json: inout JSONWriter, _ call: Call<Compute>) {
+    private func writeProgress(to json: inout JSONWriter, _ call: Call<Compute>, seesHosts: Bool) {
         json.put("id", id)
         json.put("server_uuid", server)
         json.put("status", status.rawValue)
+        let (source, target) = seesHosts ? (source, target) : (nil, nil)
         json.put("source_compute", source)
         json.put("source_node", source)
         json.put("dest_compute", target)
@@ -323,6 +328,8 @@ extension Rule {
         "os_compute_api:os-migrations:index:host", "See between which hosts servers migrate", May.admin)
     static let listServerMigrations = Rule(
         "os_compute_api:servers:migrations:index", "List a server's migrations", May.manager)
+    static let seeServerMigrationHosts = Rule(
+        "os_compute_api:servers:migrations:index:host", "See between which hosts a server migrates", May.admin)
     static let showServerMigration = Rule(
         "os_compute_api:servers:migrations:show", "Show a server's migration", May.admin)
     static let forceServerMigration = Rule(
