@@ -1,6 +1,7 @@
 import API
 import Base
 import CloudTesting
+import SQL
 import Testing
 
 @testable import Compute
@@ -75,6 +76,11 @@ import Testing
         let refused = await talk.get("/os-quota-sets/elsewhere")
         #expect(refused.status == 400)
         #expect(refused.text.contains("not a valid project"))
+    }
+
+    @Test func aServerCountsInEveryStateButDeleted() {
+        let counted = ServerState.allCases.filter { ServerState.isThere.text.contains("'\($0.rawValue)'") }
+        #expect(counted == ServerState.allCases.filter { $0 != .deleted })
     }
 
     @Test func oneSeesOnesOwn() async throws {

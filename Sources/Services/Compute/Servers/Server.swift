@@ -52,7 +52,7 @@ struct Server: Sendable {
 }
 
 /// What a server is, apart from what is being done with it.
-enum ServerState: String, Sendable {
+enum ServerState: String, Sendable, CaseIterable {
     case building, active, stopped, paused, suspended, error, deleted
     case rescued, resized, shelved
     case shelvedOffloaded = "shelved_offloaded"

@@ -226,7 +226,7 @@ extension Transaction {
         let usage = try row(
             """
             SELECT COUNT(*) AS instances, SUM(vcpus) AS cores, SUM(memory) AS memory FROM compute_server
-            WHERE project_id = \(project) AND \(whose) AND state <> 'deleted'
+            WHERE project_id = \(project) AND \(whose) AND \(ServerState.isThere)
             """
         ) { row throws(Failure) in
             ServerUsage(
@@ -235,6 +235,14 @@ extension Transaction {
         }
         return usage ?? ServerUsage(instances: 0, cores: 0, memory: 0)
     }
+}
+
+extension ServerState {
+    /// That a server is there. Each state is named, so that an index leads past all those that have ever been deleted.
+    static let isThere: SQL = """
+        state IN ('building', 'active', 'stopped', 'paused', 'suspended', 'error', 'rescued', 'resized', 'shelved',
+            'shelved_offloaded', 'soft-delete')
+        """
 }
 
 /// What a project's servers use.

@@ -182,7 +182,7 @@ extension HostNetwork {
         return try tx.rows("SELECT * FROM network_port ORDER BY id") { row in
             let id = try row.text("id")
             let profile = try row.text("profile")
-            let way = profile.contains(mover) ? try JSONReader.read(Array(profile.utf8))[mover]?.string : nil
+            let way = profile == "{}" ? nil : try JSONReader.read(profile)[mover]?.string
             var port = try WirePort(
                 row, at: way == host ? host : try row.text("host_id"), id: id, fixed: fixed[id] ?? [],
                 groups: groups[id] ?? [])
