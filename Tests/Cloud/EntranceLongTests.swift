@@ -57,8 +57,9 @@ import Trace
                 + "Sec-WebSocket-Key: AAECAwQFBgcICQoLDA0ODw==\r\nSec-WebSocket-Protocol: binary\r\n\r\n"
             let loops = Loops(count: 1)
             let trust = try TLSTrust(authorities: folder + "/tls.crt")
-            // What a screen says first when it is there; whoever comes a second time is turned away.
-            for (status, ending) in [("101", "RFB 003.008\n"), ("403", "}")] {
+            // What a screen says first when it is there; whoever comes a second time is turned away, without a word that
+            // could be taken for a screen's.
+            for (status, ending) in [("101", "RFB 003.008\n"), ("403", "\r\n\r\n")] {
                 let stream = try await IO.Stream.connect(to: .tcp(host: "127.0.0.1", port: port), on: loops)
                 try await stream.secure(to: "127.0.0.1", trusting: trust)
                 try await stream.write(Array(upgrade.utf8))
