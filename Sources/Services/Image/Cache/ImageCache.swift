@@ -138,7 +138,7 @@ extension ImageService {
         guard let cache, cache.has(image) else { return nil }
         guard let body = try? await cache.store.open(ImageCache.copy(of: key), range) else { return nil }
         let (node, now) = (cache.node, world.now)
-        // Who gets its data need not wait, or fail, for our count of that.
+        // A download waits until it is counted; that it couldn't be counted is no reason to refuse it.
         try? await database.write { try $0.countUse(ofCopyOf: image, on: node, at: now) }
         return body
     }
